@@ -1,0 +1,1 @@
+"""发现 → 整改 → 销号: the ground's own story."""
