@@ -1,0 +1,155 @@
+"""What the page of one case shows, as values. ``case_story`` makes them, ``case_map`` draws them.
+
+Texts are in both languages, so that one CasePage renders in either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from shapely.geometry.base import BaseGeometry
+
+from geodata.words import Text
+from maps.chips import Chip
+from pipeline.cases.case import Status
+from pipeline.flags import Reason
+
+
+@dataclass(frozen=True, eq=False)
+class SceneView:
+    """One date over the place. chip: None where no picture is held. unusable: why it cannot be
+    compared here (cloud over the patch, too coarse, no picture); None = it can.
+    cloud_pct: over the patch, 0 to 100, None = unknown."""
+
+    id: str
+    platform: str
+    day: date
+    gsd_m: float
+    cloud_pct: float | None
+    chip: Chip | None
+    unusable: Text | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """One piece of the layers around the patch, EPSG:4490. kind: "parcel" (with DLBM and name as
+    its label), "basic_farmland", or "other" (approved, facility, redline)."""
+
+    geometry: BaseGeometry
+    label: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class AreaRow:
+    """One line of the area table, m². net_m2 None = it has no net of its own (no 田坎 in it).
+    codes: the DLBM found in it, "0101 0103"."""
+
+    key: str
+    name: Text
+    codes: str
+    gross_m2: float
+    net_m2: float | None
+
+
+@dataclass(frozen=True)
+class Area:
+    """rows: the terms of the sum, in the table's order; overlays: what lies over it and is no term
+    (basic farmland, redline). difference_m2: patch − Σ rows."""
+
+    rows: tuple[AreaRow, ...]
+    patch_m2: float
+    overlays: tuple[AreaRow, ...]
+    doubly_covered_m2: float = 0.0
+    notes: tuple[Text, ...] = ()
+
+    @property
+    def difference_m2(self) -> float:
+        return self.patch_m2 - sum(row.gross_m2 for row in self.rows)
+
+    @property
+    def agrees(self) -> bool:
+        """The survey's own identity: to 0.01 亩 (domain.md 3.4)."""
+        return abs(self.difference_m2) <= 0.01 * 2000 / 3
+
+
+@dataclass(frozen=True)
+class StageStep:
+    """One of the four steps at the top. state: "done", "current" or "future"."""
+
+    status: Status
+    title: Text
+    note: Text
+    state: str
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What happens next. rows: (label, text): who, due, after that."""
+
+    title: Text
+    rows: tuple[tuple[Text, Text], ...]
+    open: bool = True
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One line of 经过. href: the page of the run that saw it, relative; None = no link."""
+
+    seq: int
+    at: datetime
+    title: Text
+    text: Text
+    href: str | None = None
+    machine: bool = True
+
+
+@dataclass(frozen=True)
+class Seal:
+    """What checking every hash of the ledger gave. first_bad: the first event that does not fit."""
+
+    ok: bool
+    events: int
+    first_bad: int | None
+    head: str
+    checked_at: datetime | None
+
+
+@dataclass(frozen=True, eq=False)
+class CasePage:
+    """All that the page of one case shows.
+
+    root: from the page to the site's root ("../"). place: county, township, village; empty names
+    left out. batch: the inspection's name. geometry: EPSG:4490. before_id, after_id: the pair that
+    raised the flag, ids in ``scenes``. marks: where 中 and 高 begin on the confidence bar.
+    layers: (kind, editions) that the flag was computed with. confirmed: how often it was seen again.
+    """
+
+    number: str
+    status: Status
+    kind: Text
+    place: tuple[str, ...]
+    batch: str
+    root: str
+    geometry: BaseGeometry
+    ground: tuple[Ground, ...]
+    scenes: tuple[SceneView, ...]
+    before_id: str
+    after_id: str
+    confidence: float
+    marks: tuple[float, float]
+    reasons: tuple[Reason, ...]
+    doubts: tuple[Reason, ...]
+    precision: Text
+    area: Area
+    stages: tuple[StageStep, ...]
+    next: NextStep
+    happenings: tuple[Happening, ...]
+    seal: Seal | None
+    layers: tuple[tuple[Text, str], ...]
+    as_of: datetime
+    area_scope: str = ""
+    relapses: int = 0
+    confirmed: int = 0
+    confidence_word: Text | None = None

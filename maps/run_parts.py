@@ -1,0 +1,143 @@
+"""What the report of one inspection shows, as values. ``run_story`` makes them, ``run_page`` draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from geodata.words import Text
+
+
+@dataclass(frozen=True)
+class RunScene:
+    """One side of the pair. thumb: href relative to the page, or None. usable_pct: share of the
+    compared ground that was clear, cloud_pct of the scene; None = quality unknown."""
+
+    id: str
+    platform: str
+    name: str
+    day: date
+    gsd_m: float
+    cloud_pct: float | None
+    usable_pct: float | None
+    thumb: str | None
+
+
+@dataclass(frozen=True)
+class Tie:
+    """A tie point: where (0 to 1 of the image, y down) and how far off before and after, in px."""
+
+    x: float
+    y: float
+    dx: float
+    dy: float
+    used: bool = True
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """before_px: length of the measured shift; after_px: what is left. used of tried tie points."""
+
+    before_px: float
+    after_px: float
+    gsd_m: float
+    ties: tuple[Tie, ...]
+    used: int
+    tried: int
+    dx_px: float = 0.0
+    dy_px: float = 0.0
+
+
+@dataclass(frozen=True)
+class FunnelRow:
+    """key: "changes", a reason of ``pipeline.inspection.REASONS``, "seen_again" or "new"."""
+
+    key: str
+    name: Text
+    count: int
+    area_m2: float
+    note: Text
+
+
+@dataclass(frozen=True)
+class TownshipRow:
+    name: str
+    count: int
+    patch_m2: float
+    basic_m2: float
+    high: int
+
+
+@dataclass(frozen=True)
+class FlagCard:
+    """One flag of the contact sheet. href: its case page. mark: one character for its kind."""
+
+    number: str
+    href: str
+    before: str | None
+    after: str | None
+    kind: Text
+    mark: str
+    confidence: float
+    patch_m2: float
+    fresh: bool = True
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A change that layers explain: approved or facility ground. It is its own outcome, not silence."""
+
+    reason: Text
+    text: Text
+    area_m2: float
+    lon: float
+    lat: float
+
+
+@dataclass(frozen=True, eq=False)
+class RunPage:
+    """All that the report of one inspection shows.
+
+    root: from the page to the site's root. json_href: the same content as JSON, beside the page.
+    season: (agrees, sentence). unseen_m2: farmland not jointly seen, by reason, with its name.
+    funnel: changes first, new last; what is between adds up to the difference.
+    """
+
+    id: str
+    run: str
+    root: str
+    json_href: str
+    place: str
+    started_at: datetime | None
+    duration_s: float
+    method: str
+    version: str
+    before: RunScene
+    after: RunScene
+    season: tuple[bool, Text]
+    alignment: Alignment | None
+    compared_m2: float
+    farmland_m2: float
+    observed_m2: float
+    unseen_m2: tuple[tuple[Text, float], ...]
+    funnel: tuple[FunnelRow, ...]
+    townships: tuple[TownshipRow, ...]
+    flags: tuple[FlagCard, ...]
+    explained: tuple[Explained, ...]
+    timings_s: tuple[tuple[Text, float], ...]
+    notes: tuple[Text, ...]
+    layers: tuple[tuple[Text, str], ...]
+    as_of: datetime
+    why_none: tuple[Text, ...] = ()
+    digest: str = ""
+    settings: Mapping[str, Any] | None = None
+
+    @property
+    def adds_up(self) -> bool:
+        """The first step equals the sum of all others, in count and to the cent in area."""
+        first, rest = self.funnel[0], self.funnel[1:]
+        return first.count == sum(row.count for row in rest) and (
+            abs(first.area_m2 - sum(row.area_m2 for row in rest)) < 0.005 * (1 + len(rest))
+        )
