@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
+
+from pipeline.detect.protocol import Model
+from pipeline.detect.run import Scored
 
 
 @dataclass(frozen=True)
@@ -49,3 +53,35 @@ class BandStatistics:
 
     before: Mapping[str, tuple[float, float, float, float, float]]
     after: Mapping[str, tuple[float, float, float, float, float]]
+
+
+@dataclass(frozen=True, eq=False)
+class Traced:
+    """changes: ordered by first pixel (top row, then column). too_small: (count, m² or, without a CRS, px)
+    of the patches below the minimum area. tally: ``quality.tally`` of the whole pair."""
+
+    changes: tuple[Change, ...]
+    too_small: tuple[int, float]
+    statistics: BandStatistics
+    tally: Mapping[str, int]
+
+
+def min_area_m2(gsd_m: float) -> float:
+    """The least patch that is issued, by the ground sample distance."""
+    return max(50.0, 4 * gsd_m**2)
+
+
+def trace(
+    scored: Iterable[Scored],
+    model: Model,
+    geobox: GeoBox,
+    *,
+    before_id: str,
+    after_id: str,
+    min_area: float | None = None,
+) -> Traced:
+    """Connected patches of change with their outlines, holes and spectra.
+
+    min_area: m² (px without a CRS); None = ``min_area_m2`` of the grid.
+    """
+    raise NotImplementedError

@@ -1,0 +1,67 @@
+"""What a way to detect change is: fitted on a sample of the pair, then applied window by window.
+
+Values are (band, y, x) float32, both dates on BEFORE's grid, bands in the same order.
+A score is float32 in [0, 1], higher = surer change; 0.5 is where the decision is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geodata.scene import Pixels
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Which band of AFTER is compared with which of BEFORE. names: BEFORE's own."""
+
+    names: tuple[str, ...]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
+class Model(Protocol):
+    """A method fitted to one pair."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def bands(self) -> Bands: ...
+    @property
+    def halo(self) -> int:
+        """Pixels of surroundings that ``score`` needs on each side."""
+        ...
+
+    @property
+    def gain(self) -> NDArray[np.float64]:
+        """(band,): gain · after + offset lies on BEFORE's radiometry (from the pixels without change)."""
+        ...
+
+    @property
+    def offset(self) -> NDArray[np.float64]: ...
+    @property
+    def report(self) -> dict[str, Any]:
+        """What a run report shows: threshold, iterations, sample size … (JSON values)."""
+        ...
+
+    def score(
+        self, before: NDArray[np.float32], after: NDArray[np.float32], clear: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """(y, x) score; what stands where ``clear`` is False does not matter."""
+        ...
+
+
+class Method(Protocol):
+    name: str
+    version: str
+
+    def fit(self, before: Pixels, after: Pixels, bands: Bands, progress: Progress | None = None) -> Model: ...

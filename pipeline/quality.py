@@ -1,0 +1,98 @@
+"""What may be compared: one bit each for nodata, cloud, shadow, cirrus, snow, water, saturated.
+
+A pixel is compared where both dates are clear. Water is information, not an obstacle: it is
+kept as a bit and does not make a pixel unclear. Cloud and shadow reach further than their masks
+say, so both are grown by ``GROWN_PX`` pixels.
+
+Quality in and out: uint8 (y, x), the sum (``|``) of ``Quality`` bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntFlag
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from geodata.scene import Raster
+
+Codes = Mapping[int, tuple[str, ...]]
+"""Code of a product's quality band → names of the bits it sets; ``()`` for clear ground."""
+
+
+class Quality(IntFlag):
+    NODATA = 1 << 0
+    CLOUD = 1 << 1
+    SHADOW = 1 << 2
+    CIRRUS = 1 << 3
+    SNOW = 1 << 4
+    WATER = 1 << 5
+    SATURATED = 1 << 6
+
+
+UNCLEAR = int(~Quality.WATER & 0x7F)
+"""Any of these and the pixel is not compared."""
+
+REASONS = (Quality.NODATA, Quality.CLOUD, Quality.SHADOW, Quality.CIRRUS, Quality.SNOW, Quality.SATURATED)
+"""The order in which an unclear pixel is given its one reason, so that the counts add up."""
+
+GROWN_PX = 2
+"""Masks miss the thin rim of clouds and shadows; two pixels are 20 m at 10 m GSD."""
+
+
+def bits(raster: Raster, codes: Codes | None = None, saturation: float | None = None) -> NDArray[np.uint8]:
+    """Quality bits of one date, (y, x), before growing.
+
+    codes: table of the product's quality band; None = quality unknown, only nodata and
+    saturation are told. saturation: value at and above which a pixel is saturated.
+    """
+    found = np.where(raster.valid, np.uint8(0), np.uint8(Quality.NODATA))
+    if raster.quality is not None and codes is not None:
+        found |= _lookup(raster.quality, codes)
+    if saturation is not None:
+        found[(raster.values >= saturation).any(axis=0)] |= Quality.SATURATED
+    return found
+
+
+def _lookup(quality: NDArray[np.integer], codes: Codes) -> NDArray[np.uint8]:
+    """A code that the product does not define says nothing about the ground: nodata."""
+    table = np.full(max(codes, default=0) + 2, Quality.NODATA, np.uint8)
+    for code, names in codes.items():
+        table[code] = sum(int(Quality[name.upper()]) for name in names)
+    unknown = len(table) - 1
+    return table[np.where((quality < 0) | (quality >= unknown), unknown, quality)]
+
+
+def grown(found: NDArray[np.uint8], px: int = GROWN_PX) -> NDArray[np.uint8]:
+    """The same bits, cloud and shadow spread by ``px`` pixels (a square of 2 px + 1)."""
+    out = found.copy()
+    kernel = np.ones((2 * px + 1, 2 * px + 1), np.uint8)
+    for bit in (Quality.CLOUD, Quality.SHADOW):
+        one = found & np.uint8(bit)
+        if px and one.any():
+            out |= cv2.dilate(one, kernel).astype(np.uint8)
+    return out
+
+
+def clear(found: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return (found & np.uint8(UNCLEAR)) == 0
+
+
+def jointly_clear(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return clear(before | after)
+
+
+def tally(found: NDArray[np.uint8]) -> dict[str, int]:
+    """How many pixels are clear, and how many are not for each reason; they add up to all.
+
+    found: bits of one date, or the two dates' bits joined by ``|``. A pixel with several reasons
+    counts for the first in ``REASONS``. Keys: "clear", "nodata", "cloud", … in lower case.
+    """
+    counts = np.bincount(found.ravel(), minlength=128)
+    out = {"clear": 0} | {str(bit.name).lower(): 0 for bit in REASONS}
+    for value, count in enumerate(counts):
+        reason = next((bit for bit in REASONS if value & bit), None)
+        out["clear" if reason is None else str(reason.name).lower()] += int(count)
+    return out
