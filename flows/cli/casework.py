@@ -1,0 +1,81 @@
+"""[io] ``gengxun case`` and ``verify``: what is known of each piece of ground."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from flows import settings
+from flows.cli import Command, Group, emit
+from flows.cli.data import JSON
+from geodata.area import mu
+from geodata.errors import LedgerDamaged
+from geodata.words import language, tr
+from pipeline.cases.case import Status
+from pipeline.rows import case_row
+
+
+@click.group(cls=Group, help=tr("Cases: the ground, followed until closed."))
+def case() -> None:
+    pass
+
+
+@case.command("list", help=tr("Cases, the most urgent first."))
+@click.option("--status", type=click.Choice([s.value for s in Status]), help=tr("Only this status."))
+@click.option("--district", metavar="CODE", help=tr("Only this district or township, by the beginning of its code."))
+@JSON
+def case_list(status: str | None, district: str | None, as_json: bool) -> None:
+    rows = [case_row(one) for one in settings.find().ledger.cases()]
+    rows = [
+        row
+        for row in rows
+        if (not status or row["status"] == status)
+        and (not district or (row["township_code"] or row["district_code"]).startswith(district))
+    ]
+    rows.sort(key=lambda row: (-row["urgency"], row["number"]))
+    if as_json:
+        return emit(rows)
+    for row in rows:
+        click.echo(
+            f"{row['number']}  {tr(row['status'])}  {tr(row['kind'])}  {mu(row['farmland_gross_m2']):>8.2f} 亩"
+            f"  {row['confidence']:.2f}  {row['district_name']}  {row['lon']:.5f},{row['lat']:.5f}"
+        )
+
+
+@case.command("show", help=tr("One case, with its reasons and its events."))
+@click.argument("number")
+@JSON
+def case_show(number: str, as_json: bool) -> None:
+    ledger = settings.find().ledger
+    found = ledger.case(number)
+    events = [
+        {"seq": e.seq, "kind": e.kind, "at": e.at.isoformat(), "by": e.by, "role": e.role, "hash": e.hash}
+        for e in ledger.events(number)
+    ]
+    row = {**case_row(found), "events": events, "flags": list(found.flags)}
+    if as_json:
+        return emit(row)
+    click.echo(f"{row['number']}  {tr(row['status'])}  {tr(row['kind'])}")
+    click.echo(f"{row['district_name']}  {row['lon']:.6f}, {row['lat']:.6f}")
+    click.echo(tr("patch {patch} m², farmland {farmland} m² ({mu} mu)", patch=f"{row['patch_m2']:,.2f}",
+                  farmland=f"{row['farmland_gross_m2']:,.2f}", mu=f"{mu(row['farmland_gross_m2']):.2f}"))  # fmt: skip
+    for reason in row["reasons"][language()]:
+        click.echo(f"- {reason}")
+    for event in events:
+        click.echo(f"{event['seq']:>6}  {event['at']}  {event['kind']}  {event['by']}:{event['role']}")
+
+
+@click.command(cls=Command, help=tr("Check every hash of the ledger, and that its tables say what its events say."))
+@JSON
+def verify(as_json: bool) -> None:
+    found = settings.find().ledger.verify()
+    document: dict[str, Any] = {"ok": found.ok, "events": found.events, "first_bad": found.first_bad, "head": found.head}
+    if as_json:
+        emit(document)
+    elif found.ok:
+        click.echo(tr("intact: {events} events, head {head}", events=found.events, head=found.head))
+    else:
+        click.echo(tr("broken from event {seq} on", seq=found.first_bad))
+    if not found.ok:
+        raise LedgerDamaged("ledger.db: the record does not fit from event {seq} on; restore a copy, keep this one.", seq=found.first_bad)

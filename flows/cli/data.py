@@ -1,0 +1,304 @@
+"""[io] ``gengxun init``, ``layer``, ``scene``: what goes into a workspace."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flows import settings
+from flows.cli import Command, Group, emit, say
+from flows.progress import step
+from geodata.errors import GengXunError, InputError
+from geodata.layers import Kind, Layer
+from geodata.scene import Scene
+from geodata.words import language, tr
+
+JSON = click.option("--json", "as_json", is_flag=True, help=tr("One JSON document on standard output."))
+
+
+@click.command(cls=Command, help=tr("A new workspace in DIR: settings, catalogue, inbox, ledger."))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--name", default="", help=tr("Name of the jurisdiction, shown on every page."))
+def init(folder: Path, name: str) -> None:
+    workspace, new = settings.init(folder, name)
+    if new:
+        click.echo(tr("{path}: workspace made; next: gengxun layer add FARMLAND …", path=workspace.root))
+    else:
+        click.echo(tr("{path}: is a workspace already; left unchanged", path=workspace.root))
+
+
+# --- layers ------------------------------------------------------------------------------------
+
+
+@click.group(cls=Group, help=tr("Survey layers, by kind and edition."))
+def layer() -> None:
+    pass
+
+
+def _kind(context: click.Context, parameter: click.Parameter, value: str) -> Kind:
+    try:
+        return Kind(value.upper())
+    except ValueError:
+        raise InputError(
+            "{value}: no kind of layer; known are {known}.", value=value, known=", ".join(Kind)
+        ) from None
+
+
+def _day(context: click.Context, parameter: click.Parameter, value: str | None) -> date | None:
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise InputError("--{name} {value}: not a day; write YYYY-MM-DD.", name="valid-from", value=value) from None
+
+
+def _columns(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
+    pairs = [item.partition("=") for item in value]
+    for item, (ours, equals, theirs) in zip(value, pairs, strict=True):
+        if not (ours and equals and theirs):
+            raise InputError("--column {item}: write OURS=THEIRS, as in DLBM=地类代码.", item=item)
+    return {ours: theirs for ours, _, theirs in pairs}
+
+
+@layer.command(
+    "add",
+    help=tr(
+        "Take a survey layer in: SHP, GDB, GPKG or GeoJSON. KIND is FARMLAND (DLTB), BASIC_FARMLAND, DISTRICT,"
+        " APPROVED, FACILITY, REDLINE or BOUNDARY. Geometry is repaired with a report; personal columns are dropped."
+    ),
+)
+@click.argument("kind", callback=_kind)
+@click.argument("path", type=click.Path())
+@click.option("--edition", required=True, help=tr("Name of the edition; YYYY means valid from 1 January of it."))
+@click.option("--valid-from", callback=_day, metavar="DATE", help=tr("First day of validity, YYYY-MM-DD."))
+@click.option("--crs", help=tr("Coordinate system where the file names none, as EPSG:4526."))
+@click.option("--code-system", type=click.Choice(["sandiao", "ydyh"]), help=tr("Meaning of DLBM where it is ambiguous."))
+@click.option("--column", "columns", multiple=True, callback=_columns, metavar="OURS=THEIRS", help=tr("Name a column."))
+@click.option("--layer", "layer_name", help=tr("Which layer of a GDB or GPKG."))
+@JSON
+def layer_add(kind: Kind, path: str, edition: str, valid_from: date | None, crs: str | None, code_system: str | None,
+              columns: dict[str, str], layer_name: str | None, as_json: bool) -> None:  # fmt: skip
+    editions = settings.find().editions
+    with step(tr("reading {path}", path=path)) as progress:
+        added = editions.add(
+            kind,
+            Path(path),
+            edition=edition,
+            valid_from=valid_from,
+            crs=crs,
+            code_system=code_system,
+            columns=columns or None,
+            layer_name=layer_name,
+            progress=progress,
+        )
+    if as_json:
+        return emit(layer_row(added))
+    click.echo(
+        tr(
+            "{kind} {edition}: {features} polygons, {ha} ha, valid from {day}",
+            kind=added.kind,
+            edition=added.edition,
+            features=added.features,
+            ha=f"{added.area_m2 / 10_000:,.2f}",
+            day=added.valid_from,
+        )
+    )
+    for reason, count in added.repaired.items():
+        say(tr("repaired: {reason} × {count}", reason=tr(reason), count=count))
+    if added.dropped_columns:
+        say(tr("personal columns dropped: {names}", names=", ".join(added.dropped_columns)))
+    for text in added.warnings:
+        say(_text(text))
+
+
+def _text(text: Any) -> str:
+    return str(text[language()]) if isinstance(text, dict) else str(text)
+
+
+def layer_row(held: Layer) -> dict[str, Any]:
+    """One row of ``layer list``."""
+    return {
+        "kind": str(held.kind),
+        "edition": held.edition,
+        "valid_from": held.valid_from.isoformat(),
+        "code_system": held.code_system,
+        "crs": held.crs,
+        "features": held.features,
+        "area_m2": round(held.area_m2, 2),
+        "repaired": dict(held.repaired),
+        "warnings": [_text(w) for w in held.warnings],
+        "zone": held.zone,
+        "area_before_m2": round(held.area_before_m2, 2),
+        "unknown_codes": dict(held.unknown_codes),
+        "dropped_columns": list(held.dropped_columns),
+        "source_sha256": held.source_sha256,
+    }
+
+
+@layer.command("list", help=tr("The layers held, a line each."))
+@JSON
+def layer_list(as_json: bool) -> None:
+    held = settings.find().editions.layers()
+    if as_json:
+        return emit([layer_row(one) for one in held])
+    for one in held:
+        row = layer_row(one)
+        click.echo(
+            f"{row['kind']:<15} {row['edition']:<10} {row['valid_from']}  {row['code_system'] or '-':<8}"
+            f" {row['crs']:<10} {row['features']:>9,}  {row['area_m2'] / 10_000:>14,.2f} ha"
+        )
+
+
+@layer.command("inspect", help=tr("What a file is and what its columns would be taken for; nothing is changed."))
+@click.argument("path", type=click.Path())
+@JSON
+def layer_inspect(path: str, as_json: bool) -> None:
+    from geodata.vectorfile import describe
+
+    found = describe(Path(path))
+    if as_json:
+        return emit(found)
+    for key, value in found.items():
+        click.echo(f"{key}: {value}")
+
+
+@layer.command("remove", help=tr("Remove an edition; refused while flags refer to it."))
+@click.argument("kind", callback=_kind)
+@click.argument("edition")
+def layer_remove(kind: Kind, edition: str) -> None:
+    workspace = settings.find()
+    count = workspace.editions.remove(kind, edition, referenced=workspace.ledger.references)
+    click.echo(tr("{kind} {edition}: removed ({count} files)", kind=kind, edition=edition, count=count))
+
+
+@layer.command("export", help=tr("Write an edition to PATH: .gpkg or .parquet."))
+@click.argument("kind", callback=_kind)
+@click.argument("edition")
+@click.argument("path", type=click.Path(path_type=Path))
+def layer_export(kind: Kind, edition: str, path: Path) -> None:
+    settings.find().editions.export(kind, edition, path)
+    click.echo(str(path))
+
+
+# --- scenes ------------------------------------------------------------------------------------
+
+
+@click.group(cls=Group, help=tr("Scenes: satellite images and drone orthomosaics."))
+def scene() -> None:
+    pass
+
+
+def _moment(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        raise InputError(
+            "--acquired {value}: not a day or time; write YYYY-MM-DD or YYYY-MM-DDTHH:MM+08:00.", value=value
+        ) from None
+
+
+def _bands(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if value else None
+
+
+ACQUIRED = click.option("--acquired", callback=_moment, metavar="DATE", help=tr("When it was taken, YYYY-MM-DD[Thh:mm±hh:mm]."))
+PLATFORM = click.option("--platform", help=tr("What took it, as sentinel-2a, gf-2, drone."))
+BANDS = click.option("--bands", callback=_bands, metavar="NAMES", help=tr("Bands in the file's order: blue,green,red,nir"))
+
+
+@scene.command("add", help=tr("Take images in: GeoTIFF, COG or orthomosaic, any band count. The same file twice is one scene."))
+@click.argument("paths", nargs=-1, required=True, type=click.Path())
+@PLATFORM
+@ACQUIRED
+@BANDS
+@click.option("--crs", help=tr("Coordinate system where the file names none, as EPSG:32649."))
+@click.option("--quality", type=click.Path(path_type=Path), help=tr("A file with the quality band (SCL, QA_PIXEL …)."))
+@JSON
+@click.pass_context
+def scene_add(context: click.Context, paths: tuple[str, ...], platform: str | None, acquired: datetime | None,
+              bands: tuple[str, ...] | None, crs: str | None, quality: Path | None, as_json: bool) -> None:  # fmt: skip
+    catalog = settings.find().catalog
+    rows, bad = [], []
+    for path in paths:
+        try:
+            with step(tr("reading {path}", path=path)) as progress:
+                added, new = catalog.add_scene(
+                    Path(path), platform=platform, acquired=acquired, bands=bands, crs=crs, quality=quality, progress=progress
+                )
+        except GengXunError as error:
+            if error.exit_code != 2:
+                raise
+            bad.append(str(error))
+            continue
+        rows.append({**scene_row(added), "new": new})
+        if not as_json:
+            click.echo(scene_line(added) + ("" if new else "  " + tr("(held already)")))
+            for text in added.warnings:
+                say(_text(text))
+    if as_json:
+        emit(rows)
+    for sentence in bad:
+        say(sentence)
+    if bad:
+        context.exit(2)
+
+
+def scene_row(held: Scene) -> dict[str, Any]:
+    """One row of ``scene list``."""
+    return {
+        "id": held.id,
+        "platform": held.platform,
+        "acquired_at": held.acquired_at.isoformat(),
+        "bands": list(held.bands),
+        "gsd_m": round(held.gsd_m, 4),
+        "crs": f"EPSG:{held.geobox.crs.to_epsg()}" if held.geobox.crs and held.geobox.crs.to_epsg() else str(held.geobox.crs),
+        "width": held.geobox.width,
+        "height": held.geobox.height,
+        "cloud_cover": held.cloud_cover,
+        "sha256": held.sha256,
+        "warnings": [_text(w) for w in held.warnings],
+    }
+
+
+def scene_line(held: Scene) -> str:
+    row = scene_row(held)
+    cloud = "-" if row["cloud_cover"] is None else f"{row['cloud_cover']:.0f}%"
+    return (
+        f"{row['id'][:8]}  {held.acquired_at:%Y-%m-%d}  {row['platform']:<14} {row['gsd_m']:>7g} m  {row['width']}×{row['height']}"
+        f"  {row['crs']}  {tr('cloud')} {cloud}  {','.join(row['bands'])}"
+    )
+
+
+@scene.command("list", help=tr("The scenes held, a line each, oldest first."))
+@JSON
+def scene_list(as_json: bool) -> None:
+    held = settings.find().catalog.scenes()
+    if as_json:
+        return emit([scene_row(one) for one in held])
+    for one in held:
+        click.echo(scene_line(one))
+
+
+@scene.command("edit", help=tr("Correct what is said about a scene."))
+@click.argument("scene_id", metavar="ID")
+@PLATFORM
+@ACQUIRED
+@BANDS
+def scene_edit(scene_id: str, platform: str | None, acquired: datetime | None, bands: tuple[str, ...] | None) -> None:
+    workspace = settings.find()
+    edited = workspace.catalog.edit_scene(scene_id, platform=platform, acquired=acquired, bands=bands)
+    click.echo(scene_line(edited))
+
+
+@scene.command("remove", help=tr("Remove a scene; refused while flags refer to it."))
+@click.argument("scene_id", metavar="ID")
+def scene_remove(scene_id: str) -> None:
+    workspace = settings.find()
+    workspace.catalog.remove_scene(scene_id, referenced=workspace.ledger.references_scene)
+    click.echo(tr("{id}: removed", id=scene_id))

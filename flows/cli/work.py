@@ -1,0 +1,172 @@
+"""[io] ``gengxun demo``, ``detect``, ``ingest``, ``inspect``, ``publish``, ``schedule``: what runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flows import settings
+from flows.cli import Command, emit, say
+from flows.cli.data import BANDS, JSON
+from flows.progress import step
+from geodata.errors import InputError
+from geodata.words import language, tr
+
+
+@click.command(
+    cls=Command,
+    help=tr(
+        "Compare two image files, BEFORE and AFTER: score.tif, change.tif and changes.gpkg in DIR."
+        " No workspace, no layers; files without georeference too."
+    ),
+)
+@click.argument("before", type=click.Path())
+@click.argument("after", type=click.Path())
+@click.option("--out", required=True, type=click.Path(), metavar="DIR", help=tr("Folder for the three results."))
+@click.option("--method", help=tr("irmad or logratio; left out: chosen by the number of bands."))
+@BANDS
+@JSON
+def detect(
+    before: str, after: str, out: str, method: str | None, bands: tuple[str, ...] | None, as_json: bool
+) -> None:
+    from geodata.safe import in_child, local_file
+
+    paths = [str(local_file(path)) for path in (before, after)]
+    target = Path(out).absolute()
+    if target.exists() and not (target.is_dir() and os.access(target, os.W_OK)):
+        raise InputError("--out {path}: is no folder that can be written to; name another.", path=out)
+    with step(tr("comparing")) as progress:
+        found: dict[str, Any] = in_child(
+            "pipeline.detect.files:detect_files",
+            *paths,
+            str(target),
+            about=f"{before}, {after}",
+            progress=progress,
+            method=method,
+            bands=bands,
+        )
+    if as_json:
+        return emit(found)
+    click.echo(
+        tr(
+            "{changes} changes ({method}, threshold {threshold}), {share} of the image compared: {path}",
+            changes=found["changes"],
+            method=found["method"],
+            threshold=f"{found['threshold']:.3g}",
+            share=f"{found['observed']:.1%}",
+            path=target,
+        )
+    )
+
+
+@click.command(cls=Command, help=tr("Take in what lies in the inbox, once."))
+@JSON
+def ingest(as_json: bool) -> None:
+    office = settings.find()
+    with _engine(office):
+        from flows.ingest import ingest as flow
+
+        found = flow(office.root)
+    if as_json:
+        return emit(found)
+    click.echo(
+        tr(
+            "taken {taken}, held already {known}, rejected {rejected}, waiting {waiting}",
+            **{key: len(value) for key, value in found.items()},
+        )
+    )
+    for name, reason in found["rejected"].items():
+        say(f"{name}: {reason}")
+
+
+@click.command(
+    cls=Command,
+    help=tr(
+        "Compare new scenes with their best earlier ones, overlay the changes with the layers valid that day,"
+        " and record what touches farmland. The same inputs again give nothing new."
+    ),
+)
+@click.option("--before", metavar="ID", help=tr("Scene to compare with; left out: the best earlier one."))
+@click.option("--after", metavar="ID", help=tr("Scene to look at; left out: every new one."))
+@click.option("--method", help=tr("irmad or logratio; left out: gengxun.toml, else chosen by the bands."))
+@JSON
+def inspect(before: str | None, after: str | None, method: str | None, as_json: bool) -> None:
+    office = settings.find()
+    with _engine(office):
+        from flows.inspect import inspect as flow
+
+        found = flow(office.root, before=before, after=after, method=method)
+    if as_json:
+        return emit(found)
+    report(found)
+
+
+def report(found: dict[str, Any]) -> None:
+    """What an inspection found, in lines."""
+    for pair in found["pairs"]:
+        click.echo(
+            f"{pair['before_at'][:10]} → {pair['after_at'][:10]}  {pair['platform']}"
+            + tr("  {count} flags", count=len(pair["flags"]))
+            + (tr("  (inspected before)") if pair["already"] else "")
+        )
+    for line in found["funnel"]:
+        click.echo(f"  {tr(line['reason']):<24} {line['count']:>8,}  {line['area_m2'] / 10_000:>12,.2f} ha")
+    click.echo(
+        tr(
+            "new cases {new}, seen again {again}",
+            new=len(found["cases_new"]),
+            again=len(found["cases_seen_again"]),
+        )
+    )
+    for note in found["notes"]:
+        say(note[language()])
+
+
+@click.command(cls=Command, help=tr("Write the pages to site/ of the workspace; they open without a server."))
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help=tr("Another folder."))
+@JSON
+def publish(out: Path | None, as_json: bool) -> None:
+    office = settings.find()
+    with _engine(office):
+        from flows.publish import publish as flow
+
+        found = flow(office.root, out=out)
+    if as_json:
+        return emit(found)
+    click.echo(tr("{pages} pages: {path}", pages=found["pages"], path=found["index"]))
+
+
+@click.command(cls=Command, help=tr("Run ingest, inspect and publish on the schedules of gengxun.toml until stopped."))
+def schedule() -> None:
+    from flows import deploy
+
+    office = settings.find()
+    for name, cron in deploy.plans(office).items():
+        say(f"{name}: {cron} ({deploy.TIMEZONE})")
+    with deploy.server(office) as url:
+        say(tr("flow engine: {url}; stop with Ctrl-C", url=url))
+        deploy.schedule(office)
+
+
+@click.command(
+    cls=Command, help=tr("The whole way on a computed township whose truth is known; prints where the pages are.")
+)
+@click.option("--dir", "folder", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, metavar="DIR")
+@JSON
+def demo(folder: Path, as_json: bool) -> None:
+    from flows.demo import run
+
+    found = run(folder)
+    if as_json:
+        return emit(found)
+    for line in found["lines"]:
+        click.echo(line)
+
+
+def _engine(office: settings.Workspace) -> Any:
+    from flows.engine import engine
+
+    return engine(office)

@@ -1,0 +1,83 @@
+"""[io] Schedules: the flows of one workspace, served on cron from gengxun.toml until stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flows import engine
+from flows.settings import Workspace, engine_environment
+from geodata import atomic
+from geodata.errors import InputError
+
+TIMEZONE = "Asia/Shanghai"
+
+
+@contextmanager
+def server(office: Workspace) -> Iterator[str]:
+    """The Prefect server of this workspace: a running one, else ours, noted so that others use it."""
+    os.environ.update(engine_environment(office.root))
+    running = engine.running_server(office)
+    if running:
+        os.environ["PREFECT_API_URL"] = running
+        yield running
+        return
+    engine.check_loopback()
+    home = office.root / ".prefect" / "server"
+    home.mkdir(parents=True, exist_ok=True)
+    note = office.root / ".prefect" / "server.json"
+    with engine.hosted(home, office.settings.prefect.port) as url:
+        atomic.write_bytes(note, json.dumps({"url": url, "pid": os.getpid()}).encode())
+        os.environ["PREFECT_API_URL"] = url
+        try:
+            yield url
+        finally:
+            note.unlink(missing_ok=True)
+
+
+def plans(office: Workspace) -> dict[str, str]:
+    """{flow: cron} of what is scheduled. Raises: InputError naming a cron line that is none."""
+    from cronsim import CronSim, CronSimError
+
+    wanted = {name: getattr(office.settings.schedule, name) for name in ("ingest", "inspect", "publish")}
+    from datetime import datetime
+
+    for name, cron in wanted.items():
+        if not cron:
+            continue
+        try:
+            CronSim(cron, datetime(2026, 1, 1))
+        except CronSimError:
+            raise InputError(
+                "{path}: [schedule] {name} = \"{cron}\" is no cron line; write five fields, as 0 3 * * *.",
+                path=office.root / "gengxun.toml",
+                name=name,
+                cron=cron,
+            ) from None
+    return {name: cron for name, cron in wanted.items() if cron}
+
+
+def schedule(office: Workspace) -> None:
+    """Serve the flows until stopped; call inside ``server()``."""
+    from prefect import serve
+    from prefect.schedules import Cron
+
+    from flows.ingest import ingest
+    from flows.inspect import inspect
+    from flows.publish import publish
+
+    flows = {"ingest": ingest, "inspect": inspect, "publish": publish}
+    serve(
+        *(
+            flows[name].to_deployment(
+                name=name,
+                schedule=Cron(cron, timezone=TIMEZONE),
+                parameters={"workspace": str(office.root)},
+                tags=["gengxun"],
+            )
+            for name, cron in plans(office).items()
+        ),
+        pause_on_shutdown=False,
+    )

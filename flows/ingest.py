@@ -1,0 +1,104 @@
+"""[io] The watched inbox: what lies there still and whole goes into the catalogue.
+
+A file that still grows waits; a bad one goes to ``inbox/rejected`` with its reason beside it; a
+good one to ``inbox/taken``. Nothing is deleted. A run that was killed is simply run again: the
+same file twice is one scene.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows.progress import step
+from flows.settings import Workspace, open_workspace
+from geodata import atomic
+from geodata.errors import InputError
+from geodata.words import tr
+
+SUFFIXES = (".tif", ".tiff", ".jp2")
+HALF = (".part", ".tmp", ".crdownload", ".filepart", "~")
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What one look into the inbox gave. taken, known: scene ids; rejected: {file: reason}; waiting: files."""
+
+    taken: tuple[str, ...]
+    known: tuple[str, ...]
+    rejected: dict[str, str]
+    waiting: tuple[str, ...]
+
+
+@flow(name="ingest", persist_result=False, validate_parameters=True)
+def ingest(workspace: Path) -> dict[str, object]:
+    """Take in what lies in the inbox of ``workspace``, once."""
+    office = open_workspace(workspace)
+    with office.ledger.lease("ingest"):
+        return asdict(take_all(office))
+
+
+def take_all(office: Workspace) -> Ingested:
+    taken: list[str] = []
+    known: list[str] = []
+    rejected: dict[str, str] = {}
+    waiting: list[str] = []
+    for source, platform in ((office.settings.inbox.satellite, None), (office.settings.inbox.drone, "drone")):
+        folder = office.root / source
+        for path in sorted(p for p in folder.glob("*") if p.is_file() and not p.name.startswith(".")):
+            if not is_whole(path, office.settings.inbox.settle_s):
+                waiting.append(path.name)
+                continue
+            try:
+                scene_id, new = take(office, path, platform)
+            except InputError as error:
+                rejected[path.name] = str(error)
+                reject(office.root / "inbox" / "rejected", path, str(error))
+                continue
+            (taken if new else known).append(scene_id)
+            move(path, office.root / "inbox" / "taken")
+    return Ingested(tuple(taken), tuple(known), rejected, tuple(waiting))
+
+
+def is_whole(path: Path, settle_s: float) -> bool:
+    """Whether a file is finished being copied: no name of a half one, and still for ``settle_s`` seconds."""
+    return not path.name.endswith(HALF) and time.time() - path.stat().st_mtime >= settle_s
+
+
+@task(retries=2, retry_delay_seconds=[2, 10], cache_policy=NO_CACHE, persist_result=False,
+      retry_condition_fn=lambda task, run, state: not isinstance(state.data, InputError))  # fmt: skip
+def _add(office: Workspace, path: Path, platform: str | None) -> tuple[str, bool]:
+    if not path.name.lower().endswith(SUFFIXES):
+        raise InputError("{path}: not an image that is taken in ({known}).", path=path.name, known=" ".join(SUFFIXES))
+    with step(tr("reading {path}", path=path.name)) as progress:
+        scene, new = office.catalog.add_scene(path, platform=platform, progress=progress)
+    return scene.id, new
+
+
+def take(office: Workspace, path: Path, platform: str | None) -> tuple[str, bool]:
+    """(scene id, whether it is new). Raises: InputError."""
+    return _add(office, path, platform)
+
+
+def reject(folder: Path, path: Path, reason: str) -> None:
+    """Move a bad file aside with its reason as text."""
+    aside = move(path, folder)
+    stamp = datetime.now(UTC).isoformat(timespec="seconds")
+    atomic.write_bytes(aside.with_name(aside.name + ".txt"), f"{stamp}\n{reason}\n".encode())
+
+
+def move(path: Path, folder: Path) -> Path:
+    """Move into ``folder`` under its own name; a name that is taken gets a number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target, n = folder / path.name, 1
+    while target.exists():
+        n += 1
+        target = folder / f"{path.stem}-{n}{path.suffix}"
+    os.replace(path, target)
+    return target

@@ -1,0 +1,207 @@
+"""[io] gengxun.toml and the environment → frozen Settings; lower floors get values.
+
+A workspace is one folder with gengxun.toml at its root: ``catalog/`` (scenes and layers),
+``ledger.db``, ``inbox/``, ``site/``. It is found by walking up from the working folder.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from geodata import atomic
+from geodata.catalog import Catalog
+from geodata.editions import Editions
+from geodata.errors import InputError
+from pipeline.cases.ledger import Ledger
+
+FILE = "gengxun.toml"
+
+TEMPLATE = """\
+# 耕巡 GengXun: settings of this workspace. Every line may be left out; these are the defaults.
+
+[bureau]
+name = ""                   # 辖区名称，显示在每页的页眉; shown in the header of every page
+
+[inspect]
+method = ""                 # irmad, logratio; empty: chosen by the bands of the pair
+max_shift_px = 3.0          # 配准偏移超过它则不比对; a pair shifted by more is refused
+min_area_m2 = 0.0           # 最小图斑面积; 0: by the ground sampling distance of the scene
+
+[inbox]
+satellite = "inbox/satellite"
+drone = "inbox/drone"
+settle_s = 30.0             # 文件这么久没有变化才读; a file must have been still for so long
+
+[schedule]                  # cron, Beijing time; empty: not scheduled
+ingest = "*/15 * * * *"
+inspect = "0 3 * * *"
+publish = "30 5 * * *"
+
+[prefect]
+api_url = ""                # a running Prefect server; empty: a temporary one on this machine
+port = 4210                 # of the server that `gengxun schedule` starts (127.0.0.1 only)
+"""
+
+
+@dataclass(frozen=True)
+class Bureau:
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Inspect:
+    method: str = ""
+    max_shift_px: float = 3.0
+    min_area_m2: float = 0.0
+
+
+@dataclass(frozen=True)
+class Inbox:
+    satellite: str = "inbox/satellite"
+    drone: str = "inbox/drone"
+    settle_s: float = 30.0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    ingest: str = "*/15 * * * *"
+    inspect: str = "0 3 * * *"
+    publish: str = "30 5 * * *"
+
+
+@dataclass(frozen=True)
+class Prefect:
+    api_url: str = ""
+    port: int = 4210
+
+
+@dataclass(frozen=True)
+class Settings:
+    bureau: Bureau = field(default_factory=Bureau)
+    inspect: Inspect = field(default_factory=Inspect)
+    inbox: Inbox = field(default_factory=Inbox)
+    schedule: Schedule = field(default_factory=Schedule)
+    prefect: Prefect = field(default_factory=Prefect)
+
+
+def read(path: Path) -> Settings:
+    """The settings in ``path``. Raises: InputError naming the key that is unknown or of a wrong type."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError("{path}: cannot be read as TOML: {error}; mend that line.", path=path, error=error) from None
+    sections: dict[str, Any] = {}
+    known = {f.name: f.default_factory for f in fields(Settings)}
+    for name, table in document.items():
+        if name not in known or not isinstance(table, dict):
+            raise InputError(
+                "{path}: [{name}] is no section; known are {known}.", path=path, name=name, known=", ".join(known)
+            )
+        sections[name] = _section(path, name, known[name](), table)  # type: ignore[operator]
+    return Settings(**sections)
+
+
+def _section(path: Path, name: str, default: Any, table: dict[str, Any]) -> Any:
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if not hasattr(default, key):
+            raise InputError(
+                "{path}: [{name}] has no setting {key}; known are {known}.",
+                path=path,
+                name=name,
+                key=key,
+                known=", ".join(f.name for f in fields(default)),
+            )
+        wanted = type(getattr(default, key))
+        if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is not wanted:
+            raise InputError(
+                "{path}: [{name}] {key} is {value}; it must be of type {wanted}.",
+                path=path,
+                name=name,
+                key=key,
+                value=value,
+                wanted=wanted.__name__,
+            )
+        values[key] = value
+    return type(default)(**values)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One folder and what is in it; the doors open when they are asked for."""
+
+    root: Path
+    settings: Settings
+
+    @property
+    def catalog(self) -> Catalog:
+        return Catalog(self.root / "catalog")
+
+    @property
+    def editions(self) -> Editions:
+        return Editions(self.root / "catalog" / "layers")
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.root / "ledger.db")
+
+    @property
+    def site(self) -> Path:
+        return self.root / "site"
+
+
+def open_workspace(root: Path) -> Workspace:
+    return Workspace(root, read(root / FILE))
+
+
+def find(start: Path | None = None) -> Workspace:
+    """The workspace that ``start`` (the working folder) lies in. Raises: InputError."""
+    start = (start or Path.cwd()).resolve()
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return open_workspace(folder)
+    raise InputError(
+        "{path}: not inside a workspace (no gengxun.toml here or above); make one with: gengxun init DIR", path=start
+    )
+
+
+def init(root: Path, name: str = "") -> tuple[Workspace, bool]:
+    """A new workspace in ``root``; (workspace, made now). A workspace that stands is left unchanged.
+
+    Raises: InputError if ``root`` is anything else that is not empty.
+    """
+    root = root.resolve()
+    if (root / FILE).is_file():
+        return open_workspace(root), False
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise InputError("{path}: is not an empty folder; name a new or empty one.", path=root)
+    try:
+        for folder in ("catalog", "inbox/satellite", "inbox/drone"):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            "{path}: cannot be made ({error}); name a folder you may write to.", path=root, error=error.strerror
+        ) from None
+    text = TEMPLATE if not name else TEMPLATE.replace('name = ""', f'name = "{name}"', 1)
+    atomic.write_bytes(root / FILE, text.encode())
+    workspace = open_workspace(root)
+    workspace.ledger.close()
+    return workspace, True
+
+
+def engine_environment(root: Path) -> dict[str, str]:
+    """What Prefect must find in the environment before it is imported: no call to the outside."""
+    return {
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_V2_ENABLED": "false",
+        "PREFECT_LOGGING_LEVEL": os.environ.get("PREFECT_LOGGING_LEVEL", "WARNING"),
+        "PREFECT_LOGGING_TO_API_ENABLED": "false",
+        "PREFECT_HOME": str(root / ".prefect"),
+    }
