@@ -1,11 +1,30 @@
-"""Every thing that can happen, as frozen values."""
+"""Every thing that can happen, as frozen values; and the bytes that their hashes are taken over."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
+
+SCHEMA_VERSION = 1
+"""Version of the payloads. A change of what a payload holds raises it; old events stay as they are."""
+
+DOMAIN = b"gengxun ledger event v1\n"
+"""Stands before the bytes of an event, so that its hash can be the hash of nothing else."""
+
+GENESIS = hashlib.sha256(b"gengxun ledger genesis v1\n").hexdigest()
+"""``previous_hash`` of the first event, the same in every ledger."""
+
+
+class Kind(StrEnum):
+    INSPECTED = "INSPECTED"
+    FOUND = "FOUND"
+    SEEN_AGAIN = "SEEN_AGAIN"
 
 
 @dataclass(frozen=True)
@@ -16,12 +35,17 @@ class Actor:
     role: str
 
 
+SYSTEM = Actor("gengxun", "system")
+
+
 @dataclass(frozen=True, eq=False)
 class Event:
     """A thing that happened to a case, or (case None) an inspection that was made.
 
     kind: INSPECTED, FOUND, SEEN_AGAIN, … payload: JSON values only. at: UTC.
     hash = sha256 over the canonical bytes of all other columns, previous_hash among them.
+
+    Payloads. INSPECTED: ``inspection.to_json``. FOUND, SEEN_AGAIN: {"inspection": id, "flag": ``flags.to_json``}.
     """
 
     seq: int
@@ -36,3 +60,64 @@ class Event:
     software_version: str
     previous_hash: str
     hash: str
+
+
+Row = Mapping[str, str | int | None]
+"""An event as its columns hold it: ``at`` as ISO text, ``payload`` and ``evidence`` as canonical JSON."""
+
+
+def canonical_json(value: Any) -> str:
+    """One text for one value: keys sorted, no blanks, no NaN, characters as they are (UTF-8)."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def canonical_bytes(row: Row) -> bytes:
+    """The bytes that are hashed: every column but ``hash``, each with name, type and length.
+
+    Length before value, so that no two different rows can give the same bytes. They are taken
+    over the columns as stored, not over values read back from them: a changed blank is a change.
+    """
+    parts = [DOMAIN]
+    for name in COLUMNS:
+        value = row[name]
+        text = b"" if value is None else str(value).encode()
+        tag = b"n" if value is None else b"i" if isinstance(value, int) else b"s"
+        parts += [name.encode(), b" ", tag, b" ", str(len(text)).encode(), b"\n", text, b"\n"]
+    return b"".join(parts)
+
+
+def row_hash(row: Row) -> str:
+    return hashlib.sha256(canonical_bytes(row)).hexdigest()
+
+
+def to_row(event: Event) -> dict[str, str | int | None]:
+    """Its columns, ``hash`` as the event says it."""
+    row: dict[str, str | int | None] = {f.name: getattr(event, f.name) for f in dataclasses.fields(event)}
+    row["at"] = event.at.astimezone(UTC).isoformat(timespec="microseconds")
+    row["payload"] = canonical_json(event.payload)
+    row["evidence"] = canonical_json(list(event.evidence))
+    return row
+
+
+def from_row(row: Mapping[str, Any]) -> Event:
+    values = dict(row)
+    values["at"] = datetime.fromisoformat(values["at"])
+    values["payload"] = json.loads(values["payload"])
+    values["evidence"] = tuple(json.loads(values["evidence"]))
+    return Event(**values)
+
+
+COLUMNS = tuple(f.name for f in dataclasses.fields(Event) if f.name != "hash")
+
+
+def clock_ran_back(events: Iterable[Event]) -> list[int]:
+    """seq of the events that say an earlier time than the one before them.
+
+    Order is by seq; such a time is kept as the clock gave it, and shown.
+    """
+    found, last = [], None
+    for event in events:
+        if last is not None and event.at < last:
+            found.append(event.seq)
+        last = event.at
+    return found
