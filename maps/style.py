@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from geodata.words import Text, tr
-from pipeline.cases.case import Stage, Status
+from pipeline import triage
+from pipeline.cases.case import STAGE_OF, Stage, Status
 
 BEIJING = timezone(timedelta(hours=8))
 TEMPLATES = Path(__file__).parent / "templates"
@@ -80,15 +80,10 @@ STATUSES: Mapping[Status, StatusStyle] = {
     Status.DISMISSED: _status("不成立", "Dismissed", "非", "circle", None),
 }
 
-STAGE_OF: Mapping[Status, Stage | None] = {
-    Status.SUSPECTED: Stage.FOUND,
-    Status.DISPATCHED: Stage.FOUND,
-    Status.RECTIFYING: Stage.RECTIFY,
-    Status.REPORTED: Stage.RECTIFY,
-    Status.CLOSED: Stage.CLOSED,
-    Status.DISMISSED: None,
-}
-"""DISMISSED counts in no stage and no closing rate."""
+def stage_of(status: Status | str) -> Stage | None:
+    """The stage that a status counts in; DISMISSED counts in none, and in no closing rate."""
+    return None if Status(status) is Status.DISMISSED else STAGE_OF[Status(status)]
+
 
 UNSEEN: Mapping[str, Text] = {
     "nodata": _t("无影像", "no image"),
@@ -105,15 +100,7 @@ UNSEEN: Mapping[str, Text] = {
 
 def kind_name(kind: str, lang: str | None = None) -> str:
     """Name of a kind of ``triage.KINDS`` (an unknown one is shown by its key)."""
-    named = _kinds().get(kind, kind)
-    return named if isinstance(named, str) else named[lang or "zh"]
-
-
-@cache
-def _kinds() -> Mapping[str, Any]:
-    from pipeline import triage
-
-    return {key: getattr(value, "name", value) for key, value in triage.KINDS.items()}
+    return triage.kind_name(kind)[lang or "zh"] if kind in triage.KINDS else kind
 
 
 _SHAPES = {
