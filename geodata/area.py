@@ -52,7 +52,7 @@ def _strip_polynomial() -> tuple[float, ...]:
 
 
 _F = _strip_polynomial()
-_CHUNK = 16_384  # vertices worked on at once: the dozen scratch arrays stay in the cache
+_CHUNK = 8_192  # vertices worked on at once: the dozen scratch arrays stay in the cache
 
 
 def polygon_area_m2(geometries: NDArray[np.object_], central_meridian_deg: float = 0.0) -> NDArray[np.float64]:
