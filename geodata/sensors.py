@@ -1,7 +1,7 @@
-"""What is known of satellites and cameras: bands, quality codes, calibration tags, file names.
+"""What is known of satellites and cameras: bands and their names, quality codes.
 
-One table a question; all functions are pure. What the tables cannot tell for certain is ``None``:
-the caller asks, it does not guess.
+One table a question; all functions are pure. What the tables cannot tell for certain is left
+open: the caller asks, it does not guess. What file names and tags say is in ``labels``.
 """
 
 from __future__ import annotations
@@ -9,12 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta, timezone
 
 import numpy as np
 from numpy.typing import NDArray
-
-BEIJING = timezone(timedelta(hours=8))
 
 # --- quality ---------------------------------------------------------------------------------
 
@@ -94,3 +91,168 @@ def has_condition(values: NDArray[np.integer], table: str, conditions: Iterable[
         if wanted & set(rules.other):
             found |= ~np.isin(values, list(rules.codes))
     return found
+
+
+def fill_code(table: str) -> int:
+    """The value that means "not observed" in ``table``; 0 where it has none."""
+    rules = QUALITY[table]
+    codes = [code for code, names in rules.codes.items() if "nodata" in names]
+    bits = [1 << bit for bit, names in rules.bits.items() if "nodata" in names]
+    return (codes + bits or [0])[0]
+
+
+_QUALITY_NAMES = {
+    "scl": "scl",
+    "qa60": "qa60",
+    "qapixel": "qa_pixel",
+    "fmask": "fmask",
+    "cfmask": "fmask",
+    "cloudmask": "cloudmask",
+    "maskcloud": "cloudmask",
+    "qualitybits": "quality_bits",
+}
+_QUALITY_UNNAMED = {"quality", "qa", "qaband", "bqa", "pixelqa", "mask", "udm", "udm2"}
+
+
+def quality_table(platform: str | None, values: Sequence[int]) -> str | None:
+    """Which table a band described only as "quality" follows, from platform and values present.
+
+    None where it is not certain.
+    """
+    present = {int(v) for v in values}
+    if platform and platform.startswith("sentinel-2") and present <= set(QUALITY["scl"].codes):
+        return "scl"
+    if platform and platform.startswith("landsat"):
+        if present <= set(QUALITY["fmask"].codes):
+            return "fmask"
+        if max(present, default=0) >= 1 << 12:  # confidence bits of Collection 2 are always set
+            return "qa_pixel"
+    return None
+
+
+# --- bands -----------------------------------------------------------------------------------
+
+BGRN = ("blue", "green", "red", "nir")
+_TM = {1: "blue", 2: "green", 3: "red", 4: "nir", 5: "swir1", 6: "thermal", 7: "swir2", 8: "pan"}
+_OLI = dict(
+    enumerate(
+        ("coastal", "blue", "green", "red", "nir", "swir1", "swir2", "pan", "cirrus", "thermal", "thermal2"), start=1
+    )
+)
+_MSI = dict(
+    enumerate(
+        (
+            "coastal",
+            "blue",
+            "green",
+            "red",
+            "rededge1",
+            "rededge2",
+            "rededge3",
+            "nir",
+            "water_vapour",
+            "cirrus",
+            "swir1",
+            "swir2",
+        ),
+        start=1,
+    )
+)
+WFV8 = (*BGRN, "rededge1", "rededge2", "coastal", "yellow")
+_ZY8 = (*BGRN, "coastal", "yellow", "rededge1", "nir2")
+
+
+def _numbered(names: Sequence[str]) -> dict[int, str]:
+    return dict(enumerate(names, start=1))
+
+
+@dataclass(frozen=True)
+class Platform:
+    """bands: {the product's own band number: our name}. bits: radiometric depth of raw values."""
+
+    bands: Mapping[int, str]
+    bits: int | None = None
+
+
+PLATFORMS: Mapping[str, Platform] = {
+    **{f"sentinel-2{unit}": Platform(_MSI) for unit in ("", "a", "b", "c", "d")},
+    "landsat-4": Platform(_TM, 8),
+    "landsat-5": Platform(_TM, 8),
+    "landsat-7": Platform(_TM, 8),
+    "landsat-8": Platform(_OLI),
+    "landsat-9": Platform(_OLI),
+    **{f"gf-1{unit}": Platform(_numbered(BGRN), 10) for unit in ("", "b", "c", "d")},
+    "gf-2": Platform(_numbered(BGRN), 10),
+    "gf-6": Platform(_numbered(WFV8), 12),
+    "gf-7": Platform(_numbered(BGRN), 11),
+    **{f"zy3-0{unit}": Platform(_numbered(BGRN), 10) for unit in (1, 2, 3)},
+    **{f"zy1-02{unit}": Platform(_numbered(_ZY8), 12) for unit in ("d", "e")},
+    "superview-1": Platform(_numbered(BGRN), 11),
+    "jilin-1": Platform({}),
+    "drone": Platform({}, None),
+}
+
+_ALIASES = {
+    "blue": ("b", "蓝", "蓝波段"),
+    "green": ("g", "绿", "绿波段"),
+    "red": ("r", "红", "红波段"),
+    "nir": ("n", "nir1", "nearinfrared", "nir08m", "近红外"),
+    "nir2": ("nir08", "nirnarrow", "narrownir"),
+    "rededge1": ("rededge", "re", "re1", "红边", "红边1"),
+    "rededge2": ("re2", "红边2"),
+    "rededge3": ("re3", "红边3"),
+    "swir1": ("swir16", "shortwaveinfrared1", "短波红外1"),
+    "swir2": ("swir22", "shortwaveinfrared2", "短波红外2"),
+    "coastal": ("coastalaerosol", "aerosol", "coastalblue", "海岸"),
+    "yellow": ("黄", "黄边"),
+    "thermal": ("thermal1", "lwir", "lwir11", "tir", "热红外"),
+    "thermal2": ("lwir12",),
+    "pan": ("panchromatic", "全色"),
+    "cirrus": (),
+    "water_vapour": ("watervapour", "watervapor"),
+    "vv": (),
+    "vh": (),
+    "hh": (),
+    "hv": (),
+}
+_KNOWN = {alias: name for name, aliases in _ALIASES.items() for alias in (name.replace("_", ""), *aliases)}
+_AUXILIARY = re.compile(r"^(aot|wvp|tci.*|msk.*|qa10|qa20|cld|clp|snw|.*prob.*|.*azimuth.*|.*zenith.*|.*angle.*)$")
+_AUTOMATIC = re.compile(r"^(band|layer|gray|grey|undefined|channel|波段|图层|第)?\d*(波段)?$")
+_NUMBERED = re.compile(r"^(?:sr|toa|st)?_?b(?:and)?[ _]?0*(\d{1,2})(a?)(?![0-9a-z])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What one band of a file is.
+
+    kind: "band" (name is ours), "quality" (name is a table of QUALITY, or "" where uncertain),
+    "alpha", "auxiliary" (not a measurement of the ground's brightness), "unknown".
+    """
+
+    kind: str
+    name: str = ""
+
+
+def meaning(description: str | None, platform: str | None) -> Meaning:
+    """What a band with this description (or name given by ``--bands``) is."""
+    text = (description or "").strip()
+    plain = re.sub(r"[\s_\-.()]+", "", text).lower()
+    if plain in _QUALITY_NAMES:
+        return Meaning("quality", _QUALITY_NAMES[plain])
+    if plain in _QUALITY_UNNAMED:
+        return Meaning("quality")
+    if plain in ("alpha", "a"):
+        return Meaning("alpha")
+    if _AUXILIARY.match(plain):
+        return Meaning("auxiliary", text)
+    if plain in _KNOWN:
+        return Meaning("band", _KNOWN[plain])
+    if numbered := _NUMBERED.match(text):
+        bands = PLATFORMS[platform].bands if platform in PLATFORMS else {}
+        name = bands.get(int(numbered[1]))
+        if platform and platform.startswith("sentinel-2") and numbered[1] in ("8", "08") and numbered[2]:
+            name = "nir2"
+        return Meaning("band", name) if name else Meaning("unknown")
+    if _AUTOMATIC.match(plain):
+        return Meaning("unknown")
+    return Meaning("band", re.sub(r"[\s\-]+", "_", text).lower()[:40])
