@@ -16,7 +16,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geodata import crs as crs_
+from geodata.crs import GEOGRAPHIC, central_meridian, crs_, gk3, transform, transverse_mercator
 
 M2_PER_MU = 2000 / 3
 EDGE_M = 70.0
@@ -81,23 +81,29 @@ def area_m2(geometries: NDArray[np.object_], crs: str) -> NDArray[np.float64]:
     held = np.flatnonzero(~(shapely.is_missing(geometries) | shapely.is_empty(geometries)))
     if not len(held):
         return area
-    centroids = crs_.transform(shapely.centroid(geometries[held]), crs, "EPSG:4490")
-    zones = np.floor((shapely.get_x(centroids) + 1.5) / 3).astype(int)
+    zones = zones_of(geometries[held], crs)
     for zone in np.unique(zones):
         rows = held[zones == zone]
-        area[rows] = polygon_area_m2(to_zone(geometries[rows], crs, crs_.gk3(int(zone))), 3.0 * zone)
+        area[rows] = polygon_area_m2(to_zone(geometries[rows], crs, gk3(int(zone))), 3.0 * zone)
     return area
+
+
+def zones_of(geometries: NDArray[np.object_], crs: str) -> NDArray[np.int64]:
+    """3° zone of the centroid of each geometry, (n,)."""
+    centroids = transform(shapely.centroid(geometries), crs, GEOGRAPHIC)
+    return np.floor((shapely.get_x(centroids) + 1.5) / 3).astype(np.int64)
 
 
 def to_zone(geometries: NDArray[np.object_], crs: str, zone: str) -> NDArray[np.object_]:
     """Geometries in ``zone`` (a 3° zone without prefix), their edges first split to 70 m in ``crs``:
     a straight edge of one zone is a curve in the next (2 cm over 1 km)."""
-    source = crs_.crs_(crs)
-    if source == crs_.crs_(zone):
+    source = crs_(crs)
+    if source == crs_(zone):
         return np.asarray(geometries, dtype=object)
-    if source.to_epsg() != int(zone.rpartition(":")[2]) - 21:  # 21 apart = the same zone with its prefix: nothing bends
+    projection = transverse_mercator(source)
+    if projection is None or projection[0] != central_meridian(zone):  # else only a constant differs: nothing bends
         geometries = shapely.segmentize(geometries, EDGE_M / 111_320 if source.is_geographic else EDGE_M)
-    return crs_.transform(geometries, crs, zone)
+    return transform(geometries, crs, zone)
 
 
 def cents(m2: NDArray[np.float64] | float) -> NDArray[np.float64]:
@@ -183,11 +189,7 @@ def _split_edges(
         at = first[edge] + step
         x[at] += dx[edge] * step / parts[edge]
         y[at] += dy[edge] * step / parts[edge]
-    for values in (x, y):
-        values *= 1e4
-        np.rint(values, out=values)
-        values /= 1e4
-    return x, y, starts
+    return np.rint(x * 1e4) / 1e4, np.rint(y * 1e4) / 1e4, starts
 
 
 def _inverse(

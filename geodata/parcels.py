@@ -27,6 +27,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geodata.area import polygon_area_m2
+from geodata.crs import central_meridian
 from geodata.errors import EmptyData, UnreadableFile
 
 FORMAT = 1
@@ -50,8 +51,8 @@ class StoreSummary:
 def write_store(folder: Path, batches: Iterable[pa.RecordBatch], *, zone: str) -> StoreSummary:
     """Fill ``folder`` (made if need be) with the parcels of ``batches``; the caller makes it atomic.
 
-    batches: column "wkb" (binary; valid polygons in ``zone``, a 3° zone without prefix,
-    "EPSG:4534" … "EPSG:4554") and attribute columns, the same in every batch: numbers stay
+    batches: column "wkb" (binary; valid polygons in ``zone``, a 3° zone without prefix as
+    ``crs.gk3`` names it) and attribute columns, the same in every batch: numbers stay
     numbers, all else becomes text. An external sort: batches are spilled to a temporary folder
     inside ``folder``, then gathered in Hilbert order, so memory grows only by 60 bytes a parcel.
     Raises EmptyData when there is no parcel.
@@ -59,7 +60,7 @@ def write_store(folder: Path, batches: Iterable[pa.RecordBatch], *, zone: str) -
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".spill-", dir=folder) as spill_folder:
         spill = Path(spill_folder) / "unsorted.arrow"
-        boxes, areas = _spill(batches, spill, _central_meridian(zone))
+        boxes, areas = _spill(batches, spill, central_meridian(zone))
         if not len(boxes):
             raise EmptyData("{path}: there is no parcel in it; give a layer with polygons.", path=str(folder))
         order = np.argsort(_hilbert_keys(boxes), kind="stable")
@@ -218,11 +219,6 @@ def _union(boxes: NDArray[np.float64]) -> tuple[float, float, float, float]:
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
-def _central_meridian(zone: str) -> float:
-    """EPSG:4534 … 4554 are the 3° zones 25 … 45 without prefix (domain.md 4.4)."""
-    return 3.0 * (int(zone.rpartition(":")[2]) - 4509)
-
-
 def _spill(
     batches: Iterable[pa.RecordBatch], path: Path, central_meridian_deg: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -245,13 +241,11 @@ def _spill(
             if schema is None or writer is None:
                 schema = pa.schema([(field.name, _kept_type(field)) for field in batch.schema])
                 writer = pa.ipc.new_file(str(path), schema)
-            batch = pa.RecordBatch.from_arrays(
-                [_cast(batch.column(name), schema.field(name).type) for name in schema.names], schema=schema
-            )
-            geometries = shapely.from_wkb(batch.column("wkb").to_numpy(zero_copy_only=False))
+            columns = [_cast(batch.column(name), schema.field(name).type) for name in schema.names]
+            waiting.append(pa.RecordBatch.from_arrays(columns, schema=schema))
+            geometries = shapely.from_wkb(waiting[-1].column("wkb").to_numpy(zero_copy_only=False))
             boxes.append(shapely.bounds(geometries))
             areas.append(polygon_area_m2(geometries, central_meridian_deg))
-            waiting.append(batch)
             if sum(b.num_rows for b in waiting) >= _SPILL_ROWS or sum(b.nbytes for b in waiting) >= _SPILL_BYTES:
                 flush()
         flush()
