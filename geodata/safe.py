@@ -7,6 +7,7 @@ time, and hands back what it returns: plain arrays, numbers, paths of files that
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import stat
@@ -35,6 +36,12 @@ GUARD = {
     "OGR_SKIP": SKIPPED_VECTOR,
     "GDAL_HTTP_PROXY": "127.0.0.1:9",
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",
+    # Before a wheel installs its own handler, GDAL prints to the terminal that it does not know
+    # some driver of the lists above.
+    "CPL_LOG": os.devnull,
+    # One block cache a process, small: memory stays flat whatever the image.
+    "GDAL_CACHEMAX": "128",
+    "GDAL_NUM_THREADS": "1",
 }
 FOREIGN = ("PROJ_LIB", "PROJ_DATA", "GDAL_DATA", "GDAL_DRIVER_PATH")
 """Set by a system QGIS or conda, these break the wheels' own data."""
@@ -50,6 +57,14 @@ def guard_gdal() -> None:
     for name in FOREIGN:
         os.environ.pop(name, None)
     os.environ.update(GUARD)
+    for name in ("rasterio._env", "fiona._env"):
+        logger = logging.getLogger(name)
+        if _not_about_skipping not in logger.filters:
+            logger.addFilter(_not_about_skipping)
+
+
+def _not_about_skipping(record: logging.LogRecord) -> bool:
+    return "GDAL_SKIP" not in record.getMessage()
 
 
 @dataclass(frozen=True)
