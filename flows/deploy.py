@@ -51,7 +51,7 @@ def plans(office: Workspace) -> dict[str, str]:
             CronSim(cron, datetime(2026, 1, 1))
         except CronSimError:
             raise InputError(
-                "{path}: [schedule] {name} = \"{cron}\" is no cron line; write five fields, as 0 3 * * *.",
+                '{path}: [schedule] {name} = "{cron}" is no cron line; write five fields, as 0 3 * * *.',
                 path=office.root / "gengxun.toml",
                 name=name,
                 cron=cron,

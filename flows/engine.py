@@ -17,7 +17,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -103,7 +102,7 @@ def check_loopback() -> None:
 def temporary_server(home: Path) -> Iterator[str]:
     """A Prefect server of our own for one run; its database starts as a copy of an empty one."""
     home.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="run-", dir=home))
+    folder = Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-", dir=home))
     empty = home / f"empty-{version('prefect')}.db"
     if empty.exists():
         shutil.copyfile(empty, folder / "prefect.db")
@@ -148,33 +147,13 @@ def start_server(folder: Path, port: int) -> subprocess.Popen[bytes]:
     environment.pop("PREFECT_API_URL", None)
     with (folder / "server.log").open("wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-c", "from flows.engine import serve; serve()", str(port)],
+            [sys.executable, "-m", "flows.server", str(port)],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             cwd=Path(__file__).parent.parent,
             env=environment,
         )
-
-
-def serve() -> None:
-    """The child's side: serve until standard input closes."""
-
-    def end_with_parent() -> None:
-        sys.stdin.buffer.read()
-        os._exit(0)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    import uvicorn
-
-    uvicorn.run(
-        "prefect.server.api.server:create_app",
-        factory=True,
-        host="127.0.0.1",
-        port=int(sys.argv[1]),
-        log_level="error",
-        lifespan="on",
-    )
 
 
 def _free_port() -> int:
@@ -208,7 +187,19 @@ def _keep_empty(database: Path, empty: Path) -> None:
 
 
 def _sweep(home: Path) -> None:
-    """Folders of runs that were killed: their servers ended with them, a day ago at least."""
+    """Remove what runs that were killed left; their servers ended with them."""
     for folder in home.glob("run-*"):
-        if time.time() - folder.stat().st_mtime > 86_400:
+        if not _alive(int(folder.name.split("-")[1])):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    if os.name == "nt":  # asking by signal would end the process there
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

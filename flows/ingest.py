@@ -12,6 +12,7 @@ import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -37,7 +38,7 @@ class Ingested:
 
 
 @flow(name="ingest", persist_result=False, validate_parameters=True)
-def ingest(workspace: Path) -> dict[str, object]:
+def ingest(workspace: Path) -> dict[str, Any]:
     """Take in what lies in the inbox of ``workspace``, once."""
     office = open_workspace(workspace)
     with office.ledger.lease("ingest"):

@@ -6,6 +6,7 @@ A workspace is one folder with gengxun.toml at its root: ``catalog/`` (scenes an
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from dataclasses import dataclass, field, fields
@@ -107,7 +108,7 @@ def read(path: Path) -> Settings:
 
 def _section(path: Path, name: str, default: Any, table: dict[str, Any]) -> Any:
     values: dict[str, Any] = {}
-    for key, value in table.items():
+    for key, given in table.items():
         if not hasattr(default, key):
             raise InputError(
                 "{path}: [{name}] has no setting {key}; known are {known}.",
@@ -117,8 +118,8 @@ def _section(path: Path, name: str, default: Any, table: dict[str, Any]) -> Any:
                 known=", ".join(f.name for f in fields(default)),
             )
         wanted = type(getattr(default, key))
-        if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
+        whole = wanted is float and isinstance(given, int) and not isinstance(given, bool)
+        value = float(given) if whole else given
         if type(value) is not wanted:
             raise InputError(
                 "{path}: [{name}] {key} is {value}; it must be of type {wanted}.",
@@ -181,6 +182,11 @@ def init(root: Path, name: str = "") -> tuple[Workspace, bool]:
         return open_workspace(root), False
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise InputError("{path}: is not an empty folder; name a new or empty one.", path=root)
+    return make(root, name), True
+
+
+def make(root: Path, name: str = "") -> Workspace:
+    """The files of a new workspace in ``root``. Raises: InputError if it cannot be written to."""
     try:
         for folder in ("catalog", "inbox/satellite", "inbox/drone"):
             (root / folder).mkdir(parents=True, exist_ok=True)
@@ -188,11 +194,11 @@ def init(root: Path, name: str = "") -> tuple[Workspace, bool]:
         raise InputError(
             "{path}: cannot be made ({error}); name a folder you may write to.", path=root, error=error.strerror
         ) from None
-    text = TEMPLATE if not name else TEMPLATE.replace('name = ""', f'name = "{name}"', 1)
+    text = TEMPLATE if not name else TEMPLATE.replace('name = ""', f"name = {json.dumps(name, ensure_ascii=False)}", 1)
     atomic.write_bytes(root / FILE, text.encode())
     workspace = open_workspace(root)
     workspace.ledger.close()
-    return workspace, True
+    return workspace
 
 
 def engine_environment(root: Path) -> dict[str, str]:
@@ -201,7 +207,7 @@ def engine_environment(root: Path) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_V2_ENABLED": "false",
-        "PREFECT_LOGGING_LEVEL": os.environ.get("PREFECT_LOGGING_LEVEL", "WARNING"),
+        "PREFECT_LOGGING_LEVEL": os.environ.get("PREFECT_LOGGING_LEVEL", "CRITICAL"),
         "PREFECT_LOGGING_TO_API_ENABLED": "false",
         "PREFECT_HOME": str(root / ".prefect"),
     }

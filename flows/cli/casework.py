@@ -12,8 +12,7 @@ from flows.cli.data import JSON
 from geodata.area import mu
 from geodata.errors import LedgerDamaged
 from geodata.words import language, tr
-from pipeline.cases.case import Status
-from pipeline.rows import case_row
+from pipeline.cases.case import Status, case_row
 
 
 @click.group(cls=Group, help=tr("Cases: the ground, followed until closed."))
@@ -70,7 +69,12 @@ def case_show(number: str, as_json: bool) -> None:
 @JSON
 def verify(as_json: bool) -> None:
     found = settings.find().ledger.verify()
-    document: dict[str, Any] = {"ok": found.ok, "events": found.events, "first_bad": found.first_bad, "head": found.head}
+    document: dict[str, Any] = {
+        "ok": found.ok,
+        "events": found.events,
+        "first_bad": found.first_bad,
+        "head": found.head,
+    }
     if as_json:
         emit(document)
     elif found.ok:
@@ -78,4 +82,7 @@ def verify(as_json: bool) -> None:
     else:
         click.echo(tr("broken from event {seq} on", seq=found.first_bad))
     if not found.ok:
-        raise LedgerDamaged("ledger.db: the record does not fit from event {seq} on; restore a copy, keep this one.", seq=found.first_bad)
+        raise LedgerDamaged(
+            "ledger.db: the record does not fit from event {seq} on; restore a copy, keep this one.",
+            seq=found.first_bad,
+        )

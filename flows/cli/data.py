@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,7 @@ def _kind(context: click.Context, parameter: click.Parameter, value: str) -> Kin
     try:
         return Kind(value.upper())
     except ValueError:
-        raise InputError(
-            "{value}: no kind of layer; known are {known}.", value=value, known=", ".join(Kind)
-        ) from None
+        raise InputError("{value}: no kind of layer; known are {known}.", value=value, known=", ".join(Kind)) from None
 
 
 def _day(context: click.Context, parameter: click.Parameter, value: str | None) -> date | None:
@@ -76,7 +75,9 @@ def _columns(context: click.Context, parameter: click.Parameter, value: tuple[st
 @click.option("--edition", required=True, help=tr("Name of the edition; YYYY means valid from 1 January of it."))
 @click.option("--valid-from", callback=_day, metavar="DATE", help=tr("First day of validity, YYYY-MM-DD."))
 @click.option("--crs", help=tr("Coordinate system where the file names none, as EPSG:4526."))
-@click.option("--code-system", type=click.Choice(["sandiao", "ydyh"]), help=tr("Meaning of DLBM where it is ambiguous."))
+@click.option(
+    "--code-system", type=click.Choice(["sandiao", "ydyh"]), help=tr("Meaning of DLBM where it is ambiguous.")
+)
 @click.option("--column", "columns", multiple=True, callback=_columns, metavar="OURS=THEIRS", help=tr("Name a column."))
 @click.option("--layer", "layer_name", help=tr("Which layer of a GDB or GPKG."))
 @JSON
@@ -159,7 +160,7 @@ def layer_list(as_json: bool) -> None:
 def layer_inspect(path: str, as_json: bool) -> None:
     from geodata.vectorfile import describe
 
-    found = describe(Path(path))
+    found = asdict(describe(Path(path)))
     if as_json:
         return emit(found)
     for key, value in found.items():
@@ -207,12 +208,18 @@ def _bands(context: click.Context, parameter: click.Parameter, value: str | None
     return tuple(part.strip() for part in value.split(",") if part.strip()) if value else None
 
 
-ACQUIRED = click.option("--acquired", callback=_moment, metavar="DATE", help=tr("When it was taken, YYYY-MM-DD[Thh:mm±hh:mm]."))
+ACQUIRED = click.option(
+    "--acquired", callback=_moment, metavar="DATE", help=tr("When it was taken, YYYY-MM-DD[Thh:mm±hh:mm].")
+)
 PLATFORM = click.option("--platform", help=tr("What took it, as sentinel-2a, gf-2, drone."))
-BANDS = click.option("--bands", callback=_bands, metavar="NAMES", help=tr("Bands in the file's order: blue,green,red,nir"))
+BANDS = click.option(
+    "--bands", callback=_bands, metavar="NAMES", help=tr("Bands in the file's order: blue,green,red,nir")
+)
 
 
-@scene.command("add", help=tr("Take images in: GeoTIFF, COG or orthomosaic, any band count. The same file twice is one scene."))
+@scene.command(
+    "add", help=tr("Take images in: GeoTIFF, COG or orthomosaic, any band count. The same file twice is one scene.")
+)
 @click.argument("paths", nargs=-1, required=True, type=click.Path())
 @PLATFORM
 @ACQUIRED
@@ -229,7 +236,13 @@ def scene_add(context: click.Context, paths: tuple[str, ...], platform: str | No
         try:
             with step(tr("reading {path}", path=path)) as progress:
                 added, new = catalog.add_scene(
-                    Path(path), platform=platform, acquired=acquired, bands=bands, crs=crs, quality=quality, progress=progress
+                    Path(path),
+                    platform=platform,
+                    acquired=acquired,
+                    bands=bands,
+                    crs=crs,
+                    quality=quality,
+                    progress=progress,
                 )
         except GengXunError as error:
             if error.exit_code != 2:
@@ -257,7 +270,9 @@ def scene_row(held: Scene) -> dict[str, Any]:
         "acquired_at": held.acquired_at.isoformat(),
         "bands": list(held.bands),
         "gsd_m": round(held.gsd_m, 4),
-        "crs": f"EPSG:{held.geobox.crs.to_epsg()}" if held.geobox.crs and held.geobox.crs.to_epsg() else str(held.geobox.crs),
+        "crs": f"EPSG:{held.geobox.crs.to_epsg()}"
+        if held.geobox.crs and held.geobox.crs.to_epsg()
+        else str(held.geobox.crs),
         "width": held.geobox.width,
         "height": held.geobox.height,
         "cloud_cover": held.cloud_cover,
@@ -269,9 +284,10 @@ def scene_row(held: Scene) -> dict[str, Any]:
 def scene_line(held: Scene) -> str:
     row = scene_row(held)
     cloud = "-" if row["cloud_cover"] is None else f"{row['cloud_cover']:.0f}%"
+    size = f"{row['gsd_m']:>7g} m  {row['width']}×{row['height']}  {row['crs']}"
     return (
-        f"{row['id'][:8]}  {held.acquired_at:%Y-%m-%d}  {row['platform']:<14} {row['gsd_m']:>7g} m  {row['width']}×{row['height']}"
-        f"  {row['crs']}  {tr('cloud')} {cloud}  {','.join(row['bands'])}"
+        f"{row['id'][:8]}  {held.acquired_at:%Y-%m-%d}  {row['platform']:<14} {size}"
+        f"  {tr('cloud')} {cloud}  {','.join(row['bands'])}"
     )
 
 

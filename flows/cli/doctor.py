@@ -28,8 +28,6 @@ class Wrong(Exception):
 
 
 def python() -> str:
-    if sys.version_info < (3, 11):
-        raise Wrong(tr("{version}: install Python 3.11 or later", version=sys.version.split()[0]))
     return sys.version.split()[0]
 
 
@@ -58,7 +56,6 @@ def projections() -> str:
 
 
 def closed_drivers() -> str:
-    import rasterio
     from rasterio.drivers import raster_driver_extensions
 
     if os.environ.get("GDAL_SKIP") != safe.GUARD["GDAL_SKIP"] or "vrt" in raster_driver_extensions():
@@ -85,7 +82,9 @@ def prefect() -> str:
 
     minor = tuple(int(n) for n in version("fastapi").split(".")[:2])
     if minor >= (0, 155):
-        raise Wrong(tr("fastapi {version} breaks the flow engine; install with -c constraints.txt", version=version("fastapi")))
+        raise Wrong(
+            tr("fastapi {version} breaks the flow engine; install with -c constraints.txt", version=version("fastapi"))
+        )
     return version("prefect")
 
 

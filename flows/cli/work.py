@@ -29,9 +29,7 @@ from geodata.words import language, tr
 @click.option("--method", help=tr("irmad or logratio; left out: chosen by the number of bands."))
 @BANDS
 @JSON
-def detect(
-    before: str, after: str, out: str, method: str | None, bands: tuple[str, ...] | None, as_json: bool
-) -> None:
+def detect(before: str, after: str, out: str, method: str | None, bands: tuple[str, ...] | None, as_json: bool) -> None:
     from geodata.safe import in_child, local_file
 
     paths = [str(local_file(path)) for path in (before, after)]
@@ -69,7 +67,7 @@ def ingest(as_json: bool) -> None:
     with _engine(office):
         from flows.ingest import ingest as flow
 
-        found = flow(office.root)
+        found: dict[str, Any] = flow(office.root)
     if as_json:
         return emit(found)
     click.echo(
@@ -154,7 +152,9 @@ def schedule() -> None:
 @click.command(
     cls=Command, help=tr("The whole way on a computed township whose truth is known; prints where the pages are.")
 )
-@click.option("--dir", "folder", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, metavar="DIR")
+@click.option(
+    "--dir", "folder", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, metavar="DIR"
+)
 @JSON
 def demo(folder: Path, as_json: bool) -> None:
     from flows.demo import run

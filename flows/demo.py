@@ -1,0 +1,128 @@
+"""[io] The demo: the whole way on a computed township, and what it found against the truth."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from shapely.geometry import shape
+
+from flows import settings
+from flows.engine import engine
+from flows.progress import step
+from geodata import township
+from geodata.errors import InputError
+from geodata.words import both, language, tr
+
+MARK = ".gengxun-demo"
+
+
+def run(folder: Path) -> dict[str, Any]:
+    """Build, inspect, publish; what was found, missed and false.
+
+    Raises: InputError if ``folder`` is not empty and no earlier demo.
+    """
+    started = time.monotonic()
+    office = fresh(folder)
+    with step(tr("computing a township: land, seasons, sky")) as progress:
+        town = township.build(office.root / "delivered", progress=progress)
+    take_in(office, town)
+    with engine(office):
+        from flows.inspect import inspect
+        from flows.publish import publish
+
+        inspected = inspect(office.root)
+        published = publish(office.root)
+    scores = compare(office, town)
+    return {
+        "workspace": str(office.root),
+        "index": published["index"],
+        "scores": scores,
+        "funnel": inspected["funnel"],
+        "verify": office.ledger.verify().ok,
+        "seconds": round(time.monotonic() - started, 1),
+        "lines": lines(office, published, scores, time.monotonic() - started),
+    }
+
+
+def fresh(folder: Path) -> settings.Workspace:
+    """An empty workspace in ``folder``; an earlier demo there is replaced."""
+    root = folder.resolve()
+    if root.exists() and (not root.is_dir() or (any(root.iterdir()) and not (root / MARK).exists())):
+        raise InputError("{path}: is not empty and no earlier demo; name another folder with --dir.", path=root)
+    shutil.rmtree(root, ignore_errors=True)
+    try:
+        root.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(
+            "{path}: cannot be made ({error}); name a folder you may write to.", path=root, error=error.strerror
+        ) from None
+    (root / MARK).touch()
+    return settings.make(root, both("Computed township (demo)")["zh"])
+
+
+def take_in(office: settings.Workspace, town: township.Township) -> None:
+    """Layers and scenes through the same doors as a bureau's own."""
+    with step(tr("taking in layers")) as progress:
+        for n, file in enumerate(town.layers):
+            office.editions.add(file.kind, file.path, edition=file.edition, **file.options)
+            progress((n + 1) / len(town.layers))
+    with step(tr("taking in scenes")) as progress:
+        for n, image in enumerate(town.scenes):
+            office.catalog.add_scene(image.path)
+            progress((n + 1) / len(town.scenes))
+
+
+def compare(office: settings.Workspace, town: township.Township) -> dict[str, dict[str, Any]]:
+    """Flags against the truth, for the satellite series and the drone pair apart."""
+    scenes = {scene.id: scene for scene in office.catalog.scenes()}
+    flags = [flag for case in office.ledger.cases() for flag in case.flags]
+    result: dict[str, dict[str, Any]] = {}
+    for series in ("satellite", "drone"):
+        inspections = [
+            i for i in office.ledger.inspections() if (scenes[i.after_id].gsd_m < 1.0) == (series == "drone")
+        ]
+        if not inspections:
+            continue
+        mine = [f for f in flags if (scenes[f["after_id"]].gsd_m < 1.0) == (series == "drone")]
+        found = township.score(
+            town.truth,
+            [shape(f["geometry"]) for f in mine],
+            [(scenes[f["before_id"]].acquired_at, scenes[f["after_id"]].acquired_at) for f in mine],
+            first_at=min(scenes[i.before_id].acquired_at for i in inspections),
+            last_at=max(scenes[i.after_id].acquired_at for i in inspections),
+            seen_by=series,
+        )
+        result[series] = {
+            "flags": len(mine),
+            "found": [dict(e.name) for e in found.found],
+            "missed": [dict(e.name) for e in found.missed],
+            "needless": [dict(e.name) for e in found.needless],
+            "false": len(found.false),
+        }
+    return result
+
+
+def lines(office: settings.Workspace, published: dict[str, Any], scores: dict[str, Any], seconds: float) -> list[str]:
+    lang = language()
+    names = {"satellite": tr("satellite, 10 m"), "drone": tr("drone, 0.2 m")}
+    out = []
+    for series, score in scores.items():
+        out.append(
+            tr(
+                "{series}: {flags} flags; of {due} occupations found {found}, missed {missed}; false {false}",
+                series=names[series],
+                flags=score["flags"],
+                due=len(score["found"]) + len(score["missed"]),
+                found=len(score["found"]),
+                missed=len(score["missed"]),
+                false=score["false"] + len(score["needless"]),
+            )
+        )
+        for key, words in (("missed", tr("missed")), ("needless", tr("flagged though lawful"))):
+            out.extend(f"  {words}: {name[lang]}" for name in score[key])
+    out.append(tr("cases: {count}; took {seconds} s", count=len(office.ledger.cases()), seconds=f"{seconds:.0f}"))
+    out.append(tr("open in a browser: {path}", path=published["index"]))
+    return out

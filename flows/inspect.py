@@ -1,0 +1,166 @@
+"""[io] Inspection: new scenes against their best earlier ones → flags on the ledger.
+
+Correctness does not rest on the flow engine: ids are deterministic, one pair is recorded in one
+transaction, and the ledger's lease keeps two runs apart. Retries are for reading and writing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows import steps
+from flows.progress import step
+from flows.report import Looked, Refused, artifacts, notes, say, summary
+from flows.settings import Workspace, open_workspace
+from geodata.editions import LayersOnDay
+from geodata.errors import GengXunError, MissingOption
+from geodata.words import Text, tr
+from pipeline import detect, pairing
+from pipeline.cases.events import Actor
+from pipeline.cases.ledger import Lease, Recorded
+from pipeline.flags import Flag, digest
+from pipeline.inspection import Inspection, funnel, inspection_id
+from pipeline.pairing import Pair
+from pipeline.plain import to_plain
+
+BEIJING = timezone(timedelta(hours=8))
+SYSTEM = Actor("gengxun", "system")
+IO: dict[str, Any] = {
+    "cache_policy": NO_CACHE,
+    "persist_result": False,
+    "retries": 2,
+    "retry_delay_seconds": [1, 5],
+    "retry_condition_fn": lambda task, run, state: not isinstance(state.data, GengXunError),
+}
+PURE: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
+
+
+@flow(name="inspect", persist_result=False, validate_parameters=True)
+def inspect(
+    workspace: Path, before: str | None = None, after: str | None = None, method: str | None = None
+) -> dict[str, Any]:
+    """One pair, or every new scene against its best earlier one. Returns the document of ``inspect --json``."""
+    office = open_workspace(workspace)
+    waiting = tr("another inspection is running; waiting for it")
+    with office.ledger.lease("inspect", on_wait=lambda holder: say(f"{waiting} ({holder})")) as lease:
+        pairs, alone = choose(office, before, after)
+        done = [look(office, pair, method, lease) for pair in pairs]
+    return summary([d for d in done if isinstance(d, Looked)], [d for d in done if isinstance(d, Refused)], alone)
+
+
+def choose(office: Workspace, before: str | None, after: str | None) -> tuple[list[Pair], list[Text]]:
+    """The pairs to look at, and what to say of scenes that have none."""
+    catalog, done = office.catalog, office.ledger.done()
+    if before and not after:
+        raise MissingOption("--before {id}: say with --after which scene to compare with it.", id=before)
+    if after:
+        later = catalog.scene(after)
+        if before:
+            return [pairing.pair(catalog.scene(before), later)], []
+        others = {(a, b) for a, b in done if b != later.id}
+        found = [p for p in pairing.pairs(catalog.scenes(), others) if p.after.id == later.id]
+        alone = [text for scene, text in pairing.alone(catalog.scenes(), others) if scene.id == later.id]
+        return found, alone
+    scenes = catalog.scenes()
+    return pairing.pairs(scenes, done), [text for _, text in pairing.alone(scenes, done)]
+
+
+def look(office: Workspace, pair: Pair, method: str | None, lease: Lease) -> Looked | Refused:
+    """One pair: compare, overlay, judge, record. The same inputs as before are not computed again."""
+    name = method or office.settings.inspect.method or None
+    bands = detect.pair_bands(pair.before.bands, pair.after.bands)
+    chosen = detect.choose(bands.names, pair.before.gsd_m, name)
+    day = pair.after.acquired_at.astimezone(BEIJING).date()
+    layers = office.editions.on(day)
+    settings = {
+        "min_area_m2": office.settings.inspect.min_area_m2,
+        "max_shift_px": office.settings.inspect.max_shift_px,
+    }
+    editions = held(layers)
+    id = inspection_id(
+        pair.before.id,
+        pair.after.id,
+        method=chosen.name,
+        method_version=chosen.version,
+        settings=settings,
+        layers=editions,
+    )
+    known = next((i for i in office.ledger.inspections() if i.id == id), None)
+    if known:
+        return Looked(pair, known, already=True)
+    try:
+        inspection, flags = examine(office, pair, chosen.name, layers, settings, id)
+    except GengXunError as error:
+        return Refused(pair, error)
+    recorded = record(office, inspection, flags, lease)
+    artifacts(recorded.inspection, pair)
+    return Looked(pair, recorded.inspection, recorded.already, tuple(recorded.new), tuple(recorded.seen_again))
+
+
+def held(layers: LayersOnDay) -> dict[str, list[str]]:
+    """{kind: [edition, then the sha256 of each of its files]}: what a flag is judged by."""
+    return {
+        str(kind): [layers.editions[kind], *sorted(layer.source_sha256 for layer, _ in parts)]
+        for kind, parts in layers.parts.items()
+    }
+
+
+def examine(
+    office: Workspace, pair: Pair, method: str, layers: LayersOnDay, settings: Mapping[str, Any], id: str
+) -> tuple[Inspection, list[Flag]]:
+    """The pure way from two scenes to flags, its reading steps as tasks. Raises: GengXunError."""
+    timings = steps.Timings()
+    days = f"{pair.before.acquired_at:%Y-%m-%d} → {pair.after.acquired_at:%Y-%m-%d}"
+    with step(f"{days} {tr('aligning')}") as progress, timings("align"):
+        alignment = align_task(office, pair, settings["max_shift_px"], progress)
+    with step(f"{days} {tr('comparing')}") as progress, timings("detect"):
+        seen = detect_task(office, pair, method, alignment, settings["min_area_m2"], progress)
+    with step(f"{days} {tr('overlaying')}") as progress, timings("overlay"):
+        laid = overlay_task(seen, pair, layers, progress)
+    with timings("triage"):
+        flags, outcomes = judge_task(seen, laid, pair, layers, digest(settings))
+    inspection = Inspection(
+        id=id,
+        run=next_run(office),
+        before_id=pair.before.id,
+        after_id=pair.after.id,
+        method=seen.model.method,
+        method_version=seen.model.version,
+        settings=dict(settings),
+        layers=held(layers),
+        season=pair.season,
+        alignment=to_plain(alignment),
+        detection={**seen.model.report, "tally": dict(seen.traced.tally)},
+        compared_m2=seen.compared_m2,
+        farmland_m2=laid.farmland.farmland_m2,
+        observed_farmland_m2=laid.farmland.observed_m2,
+        unseen_farmland_m2=dict(laid.farmland.unseen_m2),
+        funnel=funnel(seen.traced.too_small, outcomes, (), flags),
+        outcomes=tuple(outcomes),
+        timings_s=timings.seconds,
+        notes=tuple(notes(pair, alignment, layers, laid, flags)),
+    )
+    return inspection, flags
+
+
+align_task = task(**IO)(steps.measure)
+detect_task = task(**IO)(steps.compare)
+overlay_task = task(**IO)(steps.lay_over)
+judge_task = task(**PURE)(steps.judge)
+
+
+@task(**IO)
+def record(office: Workspace, inspection: Inspection, flags: list[Flag], lease: Lease) -> Recorded:
+    return office.ledger.record(inspection, flags, SYSTEM, lease=lease)
+
+
+def next_run(office: Workspace) -> str:
+    """R-YYYYMMDD-NN: the day (Beijing) and which run of it."""
+    today = f"R-{datetime.now(UTC).astimezone(BEIJING):%Y%m%d}-"
+    return f"{today}{sum(i.run.startswith(today) for i in office.ledger.inspections()) + 1:02d}"
