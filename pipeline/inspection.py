@@ -64,6 +64,7 @@ class Inspection:
 def inspection_id(
     before_id: str,
     after_id: str,
+    *,
     method: str,
     method_version: str,
     settings: Mapping[str, Any],

@@ -1,8 +1,20 @@
-"""The same ground seen again → the existing case."""
+"""The same ground seen again → the existing case.
+
+Two patches are the same ground where they share at least ``SAME_GROUND`` of the smaller one: a
+drone's outline of a shed lies wholly inside the satellite's, and two outlines of 10 m pixels half
+a pixel apart still share most of it; neighbours share an edge, and nothing. Areas are compared in
+an equal-area projection of the sphere, where a ratio is right at any latitude.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
 
 from pipeline.cases.case import Case
 from pipeline.flags import Flag
@@ -10,7 +22,56 @@ from pipeline.flags import Flag
 SAME_GROUND = 0.3
 """Intersection over the smaller of two patches, at and above which they are the same ground."""
 
+Ground = tuple[str, BaseGeometry]
+"""A case's number and one of the patches it was seen as, in EPSG:4490."""
+
 
 def match(flags: Sequence[Flag], cases: Iterable[Case]) -> dict[str, str | None]:
-    """{flag id: number of the case it lies on, None where there is none}."""
-    raise NotImplementedError
+    """{flag id: number of the case it lies on, None where there is none}; any flag of a case will do."""
+    return match_ground(flags, [(c.number, shape(f["occupied"]["geometry"])) for c in cases for f in c.flags])
+
+
+def match_ground(flags: Sequence[Flag], ground: Sequence[Ground]) -> dict[str, str | None]:
+    """As ``match``. Of several cases the one that shares most; among equals the smallest number."""
+    numbers = [number for number, _ in ground]
+    found: dict[str, str | None] = {flag.id: None for flag in flags}
+    best: dict[str, tuple[float, str]] = {}
+    for i, j, shared in _same(_patches(flags), _equal_area([g for _, g in ground])):
+        better = best.get(flags[i].id)
+        if better is None or (-shared, numbers[j]) < (-better[0], better[1]):
+            best[flags[i].id] = (shared, numbers[j])
+    return found | {id: number for id, (_, number) in best.items()}
+
+
+def founders(flags: Sequence[Flag]) -> dict[str, str]:
+    """{flag id: id of the first flag in order on the same ground, its own where there is none}.
+
+    Flags of one run that overlap are one piece of ground; patches that only touch are two.
+    """
+    patches = _patches(flags)
+    first = list(range(len(flags)))
+    for i, j, _ in sorted(_same(patches, patches)):
+        if j < i:
+            first[i] = min(first[i], first[j])
+    return {flag.id: flags[first[i]].id for i, flag in enumerate(flags)}
+
+
+def _same(left: NDArray[np.object_], right: NDArray[np.object_]) -> list[tuple[int, int, float]]:
+    """(row of left, row of right, shared area) of all pairs that are the same ground."""
+    if len(left) == 0 or len(right) == 0:
+        return []
+    i, j = shapely.STRtree(right).query(left, predicate="intersects")
+    shared = shapely.area(shapely.intersection(left[i], right[j]))
+    smaller = np.minimum(shapely.area(left[i]), shapely.area(right[j]))
+    same = (shared > 0) & (shared >= SAME_GROUND * smaller)
+    return list(zip(i[same].tolist(), j[same].tolist(), shared[same].tolist(), strict=True))
+
+
+def _patches(flags: Sequence[Flag]) -> NDArray[np.object_]:
+    return _equal_area([flag.occupied.geometry for flag in flags])
+
+
+def _equal_area(geometries: Sequence[BaseGeometry]) -> NDArray[np.object_]:
+    """Lon/lat → Lambert's cylinder (x = λ, y = sin φ), valid polygons."""
+    made = shapely.make_valid(np.asarray(geometries, dtype=object))
+    return shapely.transform(made, lambda xy: np.column_stack([np.radians(xy[:, 0]), np.sin(np.radians(xy[:, 1]))]))

@@ -30,7 +30,7 @@ DECIMALS_M = 4
 def rounded(geometry: BaseGeometry) -> BaseGeometry:
     """``geometry`` with its coordinates at the fixed precision; degrees are told by their size."""
     bounds = geometry.bounds
-    degrees = not bounds or max(abs(bounds[0]), abs(bounds[2])) <= 360 and max(abs(bounds[1]), abs(bounds[3])) <= 90
+    degrees = not bounds or (max(abs(bounds[0]), abs(bounds[2])) <= 360 and max(abs(bounds[1]), abs(bounds[3])) <= 90)
     decimals = DECIMALS_DEG if degrees else DECIMALS_M
     return shapely.transform(geometry, lambda xy: np.round(xy, decimals) + 0.0)
 

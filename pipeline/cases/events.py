@@ -99,7 +99,7 @@ def to_row(event: Event) -> dict[str, str | int | None]:
     return row
 
 
-def from_row(row: Mapping[str, Any]) -> Event:
+def from_row(row: Mapping[Any, Any]) -> Event:
     values = dict(row)
     values["at"] = datetime.fromisoformat(values["at"])
     values["payload"] = json.loads(values["payload"])
