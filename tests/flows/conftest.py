@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import rasterio
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,3 +58,42 @@ def gengxun() -> Gengxun:
 def workspace(gengxun: Gengxun, tmp_path: Path) -> Path:
     assert gengxun("init", tmp_path / "ws", cwd=tmp_path).code == 0
     return tmp_path / "ws"
+
+
+@pytest.fixture(scope="session")
+def write_scene() -> Callable[..., Path]:
+    """Writes a small GeoTIFF as a delivery would be; 10 m, UTM 49N near Xiangtan unless said."""
+
+    def write(
+        path: Path,
+        values: np.ndarray,
+        day: str,
+        *,
+        crs: str | None = "EPSG:32649",
+        east: float = 680_000.0,
+        north: float = 3_080_000.0,
+        gsd_m: float = 10.0,
+        quality: np.ndarray | None = None,
+        bands: tuple[str, ...] = ("blue", "green", "red", "nir"),
+    ) -> Path:
+        data = values if quality is None else np.concatenate([values, quality[None].astype(values.dtype)])
+        names = bands if quality is None else (*bands, "SCL")
+        with rasterio.open(
+            path,
+            "w",
+            driver="GTiff",
+            width=data.shape[2],
+            height=data.shape[1],
+            count=data.shape[0],
+            dtype=data.dtype,
+            crs=crs,
+            transform=rasterio.Affine(gsd_m, 0, east, 0, -gsd_m, north),
+            nodata=0,
+            tiled=False,
+        ) as file:
+            file.write(data)
+            file.descriptions = names
+            file.update_tags(PLATFORM="sentinel-2a", ACQUIRED=f"{day}T03:00:00Z")
+        return path
+
+    return write
