@@ -170,7 +170,8 @@ class _Recording:
         last = connection.execute(sa.select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)).first()
         self.seq: int = 0 if last is None else last.seq
         self.hash: str = GENESIS if last is None else last.hash
-        self.cases: dict[str, tuple[Case, int]] = {}
+        self.cases: dict[str, Case] = {}
+        self.latest: dict[str, int] = {}
         self.existing: set[str] = set()
         self.rows: dict[sa.Table, list[dict[str, Any]]] = defaultdict(list)
 
@@ -262,7 +263,8 @@ class _Recording:
         row = to_row(event)
         row["hash"] = row_hash(row)
         if case is not None:
-            self.cases[case] = evolve(self.cases.get(case), event), event.seq
+            self.cases[case] = evolve(self.cases.get(case), event)
+            self.latest[case] = event.seq
         self.rows[tables.events].append(row)
         for table, rows in tables.event_values(event).items():
             self.rows[table] += rows
@@ -271,16 +273,15 @@ class _Recording:
     def _load(self, numbers: Collection[str]) -> None:
         """The cases that exist already, as they stand."""
         column = tables.events.c.case
-        for some in batched(sorted(numbers), 500):
+        for some in _batched(sorted(numbers), 500):
             query = sa.select(tables.events).where(column.in_(some)).order_by(tables.events.c.seq)
-            found = replay(from_row(row) for row in self.connection.execute(query).mappings())
-            self.cases |= {number: (case, 0) for number, case in found.items()}
+            self.cases |= replay(from_row(row) for row in self.connection.execute(query).mappings())
         self.existing = set(self.cases)
 
     def _write(self) -> None:
         for table in (tables.events, tables.inspections):
             self._insert(table, self.rows[table])
-        touched = {n: tables.case_values(case, seq) for n, (case, seq) in self.cases.items()}
+        touched = {n: tables.case_values(case, self.latest[n]) for n, case in self.cases.items()}
         self._insert(tables.cases, [row for n, row in touched.items() if n not in self.existing])
         for number in sorted(self.existing):
             row = touched[number]
@@ -293,7 +294,7 @@ class _Recording:
             self.connection.execute(table.insert(), rows)
 
 
-def batched(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+def _batched(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
 
