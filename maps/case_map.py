@@ -1,13 +1,202 @@
-"""The page of one case: boundary, before and after, reasons, areas, what is next; Folium, offline."""
+"""The page of one case: boundary, before and after, reasons, areas, what is next; Folium, offline.
+
+Folium draws the pair of chips and the outlines; one plain script (``static/case.js``) adds the
+swipe, the strip of dates, labels and hatch. Text from layers reaches the page only through Jinja's
+escaping or as ``textContent``.
+"""
 
 from __future__ import annotations
 
-from maps.case_parts import CasePage
+from typing import Any
+
+import folium
+import numpy as np
+import shapely
+from folium.map import CustomPane
+from folium.raster_layers import ImageOverlay
+from shapely.geometry.base import BaseGeometry
+
+from maps import assets
+from maps.case_parts import CasePage, Ground, SceneView
 from maps.case_story import case_page
+from maps.chips import Bounds, frame
+from maps.style import BASIC_LINE, INK, PATCH_LINE, Frame, environment
 
-__all__ = ["CasePage", "case_page", "render"]
+__all__ = ["CasePage", "case_page", "page_path", "render"]
+
+LABELS = 14
+PANES = {"gx-before": 250, "gx-after": 251, "gx-basic": 410, "gx-parcels": 420, "gx-patch": 450}
 
 
-def render(page: CasePage, lang: str = "zh") -> str:
-    """The page as one HTML document that asks nothing of the network."""
-    raise NotImplementedError
+def page_path(number: str) -> str:
+    """Where the page lies under the root of its language."""
+    return f"case/{number}.html"
+
+
+def render(page: CasePage, lang: str = "zh", frame: Frame | None = None) -> str:
+    """The page as one HTML document that asks nothing of the network.
+
+    frame: as ``publish`` makes it; by default that of a page at ``page_path`` with no area named.
+    """
+    if frame is None:
+        checked = None if page.seal is None else page.seal.ok
+        frame = Frame(page_path(page.number), lang, "", page.as_of, checked, assets.names(), nav="cases")
+    drawn = assets.folium_parts(draw(page, frame.site), "gx_case")
+    shown = {one.id: one for one in page.scenes}
+    return (
+        environment(frame.lang)
+        .get_template("case.html.j2")
+        .render(
+            page=page,
+            frame=frame,
+            map=drawn,
+            data=assets.json_block(_data(page, frame), "gx-case-data"),
+            before=shown.get(page.before_id),
+            after=shown.get(page.after_id),
+            pictures=sum(scene.chip is not None for scene in page.scenes),
+            sensor=_sensor,
+        )
+    )
+
+
+def draw(page: CasePage, site: str) -> folium.Map:
+    """The Folium map: panes, the pair's chips, and the outlines; site: from the page to the site's root."""
+    view = view_bounds(page)
+    found = folium.Map(
+        location=[(view[1] + view[3]) / 2, (view[0] + view[2]) / 2],
+        zoom_start=16,
+        tiles=None,
+        zoom_control=False,
+        attribution_control=False,
+        zoom_snap=0.25,
+        max_zoom=21,
+        font_size="13px",
+    )
+    for name, z_index in PANES.items():
+        CustomPane(name, z_index=z_index).add_to(found)
+    shown = {scene.id: scene for scene in page.scenes}
+    for side, id_ in (("before", page.before_id), ("after", page.after_id)):
+        chip = shown[id_].chip if id_ in shown else None
+        if chip is not None:
+            _Overlay(site + chip.href, chip.bounds, side).add_to(found)
+    near = shapely.box(*_grown(view, 1.4))
+    basic = _near(page.ground, near, "basic_farmland")
+    _outline(basic, "halo").add_to(found)
+    _outline(basic, "basic").add_to(found)
+    _outline(_near(page.ground, near, "parcel"), "parcel").add_to(found)
+    _outline(_near(page.ground, near, "other"), "other").add_to(found)
+    for style in ("casing", "patch"):
+        _outline([page.geometry], style).add_to(found)
+    return found
+
+
+class _Overlay(ImageOverlay):
+    """A chip by its relative address; Folium itself would open it as a file and inline it."""
+
+    def __init__(self, href: str, bounds: Bounds, side: str) -> None:
+        west, south, east, north = bounds
+        corners = [[south, west], [north, east]]
+        super().__init__(
+            "http://0", corners, pane=f"gx-{side}", class_name=f"gx-chip gx-chip-{side}", interactive=False
+        )
+        self.url = href
+
+
+_STYLES: dict[str, tuple[str, dict[str, Any]]] = {
+    "halo": ("gx-basic", {"color": "#ffffff", "weight": 3, "fill": False}),
+    "basic": ("gx-basic", {"color": BASIC_LINE, "weight": 3, "dashArray": "10 5", "fillOpacity": 1}),
+    "parcel": ("gx-parcels", {"color": "#ffffff", "weight": 1.8, "dashArray": "5 4", "fill": False}),
+    "other": ("gx-parcels", {"color": "#ffffff", "weight": 2, "dashArray": "1 5", "fill": False}),
+    "casing": ("gx-patch", {"color": INK, "weight": 7, "fill": False, "lineJoin": "round"}),
+    "patch": ("gx-patch", {"color": PATCH_LINE, "weight": 3.5, "fill": False, "lineJoin": "round"}),
+}
+
+
+def _outline(geometries: list[BaseGeometry], style: str) -> folium.GeoJson:
+    pane, drawn = _STYLES[style]
+    features = [
+        {"type": "Feature", "id": str(index), "properties": {}, "geometry": shapely.geometry.mapping(geometry)}
+        for index, geometry in enumerate(geometries)
+    ] or [
+        {"type": "Feature", "id": "0", "properties": {}, "geometry": {"type": "GeometryCollection", "geometries": []}}
+    ]
+    return folium.GeoJson(
+        {"type": "FeatureCollection", "features": features},
+        style_function=lambda _: drawn,
+        pane=pane,
+        class_name=f"gx-line-{style}",
+        interactive=False,
+        smooth_factor=0.5,
+    )
+
+
+def _near(ground: tuple[Ground, ...], near: BaseGeometry, kind: str) -> list[BaseGeometry]:
+    """The areas of one kind, cut to what the map can show, to a centimetre."""
+    cut = [shapely.intersection(one.geometry, near) for one in ground if one.kind == kind]
+    polygons = [part for one in cut for part in shapely.get_parts(one) if part.geom_type == "Polygon"]
+    return [shapely.transform(part, lambda xy: np.round(xy, 7)) for part in polygons]
+
+
+def view_bounds(page: CasePage) -> Bounds:
+    """What the map shows at first: the chips' own ground, else a frame around the patch."""
+    for scene in page.scenes:
+        if scene.chip is not None and scene.id in (page.before_id, page.after_id):
+            return scene.chip.bounds
+    return frame(page.geometry)
+
+
+def _grown(bounds: Bounds, times: float) -> Bounds:
+    west, south, east, north = bounds
+    x, y = (east - west) * (times - 1) / 2, (north - south) * (times - 1) / 2
+    return west - x, south - y, east + x, north + y
+
+
+def _data(page: CasePage, frame: Frame) -> dict[str, Any]:
+    """What the script needs: scenes with addresses and words, labels with places."""
+    lang = frame.lang
+    view = view_bounds(page)
+    return {
+        "map": "map_gx_case",
+        "view": view,
+        "before": page.before_id,
+        "after": page.after_id,
+        "scenes": [
+            {
+                "id": scene.id,
+                "day": scene.day.isoformat(),
+                "note": _sensor(scene, lang),
+                "href": frame.site + scene.chip.href if scene.chip else None,
+                "bounds": scene.chip.bounds if scene.chip else None,
+                "usable": scene.unusable is None,
+            }
+            for scene in page.scenes
+        ],
+        "labels": _labels(page, shapely.box(*view)),
+        "words": environment(lang).globals["_"]("before|after").split("|"),
+    }
+
+
+def _labels(page: CasePage, view: BaseGeometry) -> list[dict[str, Any]]:
+    """Labels of the parcels in view, those under the patch first, then the largest; each at a
+    point inside its parcel that the patch leaves free."""
+    found = []
+    for one in page.ground:
+        if one.kind == "basic_farmland" or not one.label:
+            continue
+        seen = shapely.intersection(one.geometry, view)
+        if seen.is_empty:
+            continue
+        under = shapely.intersects(one.geometry, page.geometry)
+        free = shapely.difference(seen, page.geometry)
+        point = shapely.point_on_surface(seen if free.is_empty else free)
+        found.append((not under, -seen.area, one.label, round(point.y, 7), round(point.x, 7)))
+    found.sort()
+    return [{"text": text, "lat": lat, "lon": lon} for _, _, text, lat, lon in found[:LABELS]]
+
+
+def _sensor(scene: SceneView, lang: str) -> str:
+    """GF-2 · 0.8 m · 云 3%."""
+    say = environment(lang).globals["_"]
+    size = f"{scene.gsd_m:g} m" if scene.gsd_m >= 0.5 else f"{scene.gsd_m * 100:g} cm"
+    cloud = "" if scene.cloud_pct is None else " · " + say("cloud {cloud}%", cloud=f"{scene.cloud_pct:.0f}")
+    return f"{scene.platform} · {size}{cloud}"

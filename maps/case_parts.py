@@ -10,6 +10,7 @@ from datetime import date, datetime
 
 from shapely.geometry.base import BaseGeometry
 
+from geodata.area import mu
 from geodata.words import Text
 from maps.chips import Chip
 from pipeline.cases.case import Status
@@ -71,7 +72,7 @@ class Area:
     @property
     def agrees(self) -> bool:
         """The survey's own identity: to 0.01 亩 (domain.md 3.4)."""
-        return abs(self.difference_m2) <= 0.01 * 2000 / 3
+        return mu(abs(self.difference_m2)) <= 0.01
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ class NextStep:
 
 @dataclass(frozen=True)
 class Happening:
-    """One line of 经过. href: the page of the run that saw it, relative; None = no link."""
+    """One line of 经过. href: the page of the run that saw it,
+    relative to the language's root; None = no link."""
 
     seq: int
     at: datetime
@@ -120,9 +122,9 @@ class Seal:
 class CasePage:
     """All that the page of one case shows.
 
-    root: from the page to the site's root ("../"). place: county, township, village; empty names
-    left out. batch: the inspection's name. geometry: EPSG:4490. before_id, after_id: the pair that
-    raised the flag, ids in ``scenes``. marks: where 中 and 高 begin on the confidence bar.
+    place: county, township, village; empty names left out. batch: the inspection's name.
+    geometry: EPSG:4490. before_id, after_id: the pair that raised the flag, ids in ``scenes``.
+    marks: where 中 and 高 begin on the confidence bar, and confidence_word where it lies.
     layers: (kind, editions) that the flag was computed with. confirmed: how often it was seen again.
     """
 
@@ -131,13 +133,13 @@ class CasePage:
     kind: Text
     place: tuple[str, ...]
     batch: str
-    root: str
     geometry: BaseGeometry
     ground: tuple[Ground, ...]
     scenes: tuple[SceneView, ...]
     before_id: str
     after_id: str
     confidence: float
+    confidence_word: Text
     marks: tuple[float, float]
     reasons: tuple[Reason, ...]
     doubts: tuple[Reason, ...]
@@ -149,7 +151,5 @@ class CasePage:
     seal: Seal | None
     layers: tuple[tuple[Text, str], ...]
     as_of: datetime
-    area_scope: str = ""
     relapses: int = 0
     confirmed: int = 0
-    confidence_word: Text | None = None

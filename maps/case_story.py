@@ -8,12 +8,60 @@ from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
+from geodata.layers import Kind
 from geodata.scene import Scene
-from maps.case_parts import CasePage
+from geodata.words import Text, both
+from maps.case_parts import Area, AreaRow, CasePage, Ground, Happening, NextStep, SceneView, Seal, StageStep
 from maps.chips import Chip
-from pipeline.cases.case import Case
+from maps.style import BEIJING, date_bj, m2_text, mu_text
+from pipeline import flags as flag_files
+from pipeline import triage
+from pipeline.cases.case import Case, Status
 from pipeline.cases.events import Event
+from pipeline.flags import Flag
 from pipeline.inspection import Inspection
+from pipeline.overlay import Occupied
+
+CLOUD_LIMIT_PCT = 50.0
+"""A scene with more cloud than this over the patch stays in the strip, greyed."""
+
+BASIC_LIMIT_M2, FARMLAND_LIMIT_M2 = 5 * 2000 / 3, 10 * 2000 / 3
+"""5 亩 basic farmland, 10 亩 other farmland (domain.md 5.2); "以上" includes the number itself."""
+
+LAYER_NAMES: Mapping[str, str] = {
+    Kind.FARMLAND: "Land use parcels",
+    Kind.BASIC_FARMLAND: "Basic farmland",
+    Kind.DISTRICT: "Districts",
+    Kind.APPROVED: "Approvals",
+    Kind.FACILITY: "Facility records",
+    Kind.REDLINE: "Ecological redline",
+    Kind.BOUNDARY: "Boundary",
+}
+
+ROLES: Mapping[str, str] = {
+    "remote_sensing": "remote sensing",
+    "enforcement": "enforcement",
+    "legal": "legal review",
+    "leader": "leader",
+    "county": "county office",
+    "township": "township",
+    "field": "field staff",
+    "reviewer": "reviewer",
+}
+
+_TITLES: Mapping[str, str] = {
+    "FOUND": "Found",
+    "SEEN_AGAIN": "Seen again in later imagery",
+    "RELAPSED": "Relapsed, reopened under the same number",
+    "DISPATCHED": "Dispatched",
+    "CHECKED": "Checked on the ground",
+    "DISMISSED": "Dismissed",
+    "ORDERED": "Rectification ordered",
+    "REPORTED": "Rectification reported",
+    "RETURNED": "Returned",
+    "CLOSED": "Closed",
+    "SUPPLEMENTED": "Addition kept",
+}
 
 
 def case_page(
@@ -22,20 +70,285 @@ def case_page(
     inspections: Iterable[Inspection],
     scenes: Iterable[Scene],
     context: Sequence[tuple[BaseGeometry, str, str]],
-    chips: Mapping[str, Chip],
     *,
+    chips: Mapping[str, Chip],
     as_of: datetime,
     clouds: Mapping[str, float] | None = None,
     verified: Any = None,
     runs: Mapping[str, str] | None = None,
-    root: str = "../",
 ) -> CasePage:
     """The page of ``case``.
 
-    events: of this case, any order. inspections: those its events name. scenes: all that cover the
+    events: of this case, any order. inspections: those that saw it. scenes: all that cover the
     place. context: what lies around, (geometry EPSG:4490, label, kind) with kind a
-    ``geodata.layers.Kind``: FARMLAND parcels ("0101 水田" as label), BASIC_FARMLAND, others.
-    chips: {scene id: Chip}; a scene without one is shown greyed. clouds: {scene id: per cent of
-    the patch under cloud}. verified: ``ledger.Verified``. runs: {inspection id: href of its page}.
+    ``geodata.layers.Kind``: FARMLAND for parcels of any land use (label "0101 水田"),
+    BASIC_FARMLAND, others. chips: {scene id: Chip}; a scene without one is shown greyed.
+    clouds: {scene id: per cent of the patch under cloud}. verified: ``ledger.Verified``.
+    runs: {inspection id: href of its page from the language's root}.
     """
-    raise NotImplementedError
+    first = flag_files.from_json(case.flags[0])
+    latest = flag_files.from_json(case.flags[-1])
+    by_pair = {(one.before_id, one.after_id): one for one in inspections}
+    founding = by_pair.get((first.change.before_id, first.change.after_id))
+    told = tuple(sorted(events, key=lambda event: -event.seq))
+    confidence = max(first.confidence, latest.confidence)
+    return CasePage(
+        number=case.number,
+        status=case.status,
+        kind=kind_text(first.kind),
+        place=tuple(name for name in (case.district_name, case.township_name, case.village_name) if name),
+        batch=founding.run if founding else "",
+        geometry=case.geometry,
+        ground=tuple(_ground(*one) for one in context),
+        scenes=_scenes(scenes, chips, clouds or {}, (first.change.before_id, first.change.after_id)),
+        before_id=first.change.before_id,
+        after_id=first.change.after_id,
+        confidence=confidence,
+        confidence_word=confidence_word(confidence),
+        marks=(triage.MEDIUM, triage.HIGH),
+        reasons=first.reasons[:4],
+        doubts=first.doubts,
+        precision=both("Fewer than 20 of this kind have been checked on the ground: no precision is given yet."),
+        area=area(first.occupied),
+        stages=_stages(case, told),
+        next=_next(case),
+        happenings=tuple(_happening(event, by_pair, runs or {}) for event in told),
+        seal=_seal(verified, as_of),
+        layers=layer_names(first.layers or (founding.layers if founding else {})),
+        as_of=as_of,
+        relapses=case.relapses,
+        confirmed=len(case.flags) - 1,
+    )
+
+
+def confidence_word(confidence: float) -> Text:
+    """高, 中 or 低."""
+    return both(triage.level(confidence))
+
+
+def layer_names(layers: Mapping[str, Iterable[str]]) -> tuple[tuple[Text, str], ...]:
+    """(kind's name, editions) of ``Inspection.layers``."""
+    found = []
+    for kind, editions in layers.items():
+        said = editions if isinstance(editions, str) else "、".join(str(one) for one in editions)
+        found.append((both(LAYER_NAMES.get(kind, str(kind))), said))
+    return tuple(found)
+
+
+def area(occupied: Occupied) -> Area:
+    """The area table of a patch: terms, sum, overlays, and what is said below."""
+    o = occupied
+    codes: dict[str, list[str]] = {}
+    for share in o.shares:
+        if share.kind == Kind.FARMLAND and share.code.startswith("01") and share.code not in codes.setdefault("01", []):
+            codes["01"].append(share.code)
+    rows = (
+        AreaRow("farmland", both("Farmland"), " ".join(codes.get("01", ())), o.farmland_gross_m2, o.farmland_net_m2),
+        AreaRow("other_agricultural", both("Other agricultural"), "", o.other_agricultural_m2, None),
+        AreaRow("unused", both("Unused land"), "", o.unused_m2, None),
+        AreaRow("construction", both("Construction land"), "", o.construction_m2, None),
+        AreaRow("uncovered", both("Under no parcel"), "", o.uncovered_m2, None),
+    )
+    names = {Kind.BASIC_FARMLAND: "Overlay: basic farmland", Kind.REDLINE: "Overlay: ecological redline"}
+    overlays = tuple(
+        AreaRow(kind.value.lower(), both(name), "", *o.overlays[kind])
+        for kind, name in names.items()
+        if kind in o.overlays and o.overlays[kind][0] > 0
+    )
+    return Area(rows, o.patch_m2, overlays, o.doubly_covered_m2, _area_notes(o))
+
+
+def _area_notes(o: Occupied) -> tuple[Text, ...]:
+    notes = []
+    basic = o.overlays.get(Kind.BASIC_FARMLAND, (0.0, 0.0))[1]
+    if basic > 0:
+        notes.append(both("Basic farmland is an overlay and no term of the sum."))
+    ridges = sorted({share.kcxs for share in o.shares if share.kind == Kind.FARMLAND and share.kcxs > 0})
+    if len(ridges) == 1:
+        notes.append(both("Net = gross × (1 − ridge coefficient {kcxs}).", kcxs=f"{ridges[0]:.4f}"))
+    elif ridges:
+        notes.append(both("Net = gross × (1 − ridge coefficient of each parcel)."))
+    if o.doubly_covered_m2 > 0:
+        notes.append(both("{area} m² lie under two parcels and count once.", area=m2_text(o.doubly_covered_m2)))
+    notes.append(_distance(basic, BASIC_LIMIT_M2, "Basic farmland", 5))
+    notes.append(_distance(o.farmland_net_m2, FARMLAND_LIMIT_M2, "Farmland", 10))
+    return tuple(notes)
+
+
+def _distance(net_m2: float, limit_m2: float, name: str, mu: int) -> Text:
+    if net_m2 <= 0:
+        return both("{name}: none.", name=both(name))
+    fields = {"name": both(name), "net": mu_text(net_m2), "mu": mu}
+    if net_m2 >= limit_m2:
+        return both("{name} net {net} mu: reaches the line of {mu} mu.", **fields)
+    return both("{name} net {net} mu: {short} mu short of the line of {mu} mu.", short=_short(mu, net_m2), **fields)
+
+
+def _short(mu: int, net_m2: float) -> str:
+    """What is missing, as the difference of the two figures that stand beside it."""
+    return f"{mu - float(mu_text(net_m2).replace(',', '')):.2f}"
+
+
+def kind_text(kind: str) -> Text:
+    """疑似 …; a kind of another version is shown by its key."""
+    return triage.kind_name(kind) if kind in triage.KINDS else both(kind)
+
+
+def _ground(geometry: BaseGeometry, label: str, kind: str) -> Ground:
+    return Ground(
+        geometry, label, {Kind.FARMLAND: "parcel", Kind.BASIC_FARMLAND: "basic_farmland"}.get(Kind(kind), "other")
+    )
+
+
+def _scenes(
+    scenes: Iterable[Scene], chips: Mapping[str, Chip], clouds: Mapping[str, float], pair: tuple[str, str]
+) -> tuple[SceneView, ...]:
+    views = [_view(scene, chips.get(scene.id), clouds.get(scene.id), scene.id in pair) for scene in scenes]
+    return tuple(sorted(views, key=lambda view: (view.day, view.id)))
+
+
+def _view(scene: Scene, chip: Chip | None, cloud: float | None, compared: bool) -> SceneView:
+    unusable = None
+    if chip is None:
+        unusable = both("no picture held")
+    elif cloud is not None and cloud > CLOUD_LIMIT_PCT and not compared:
+        unusable = both("cloud {cloud}%, not usable", cloud=f"{cloud:.0f}")
+    day = scene.acquired_at.astimezone(BEIJING).date()
+    return SceneView(scene.id, scene.platform, day, scene.gsd_m, cloud, chip, unusable)
+
+
+def _seal(verified: Any, as_of: datetime) -> Seal | None:
+    if verified is None:
+        return None
+    return Seal(bool(verified.ok), int(verified.events), verified.first_bad, str(verified.head or ""), as_of)
+
+
+def _stages(case: Case, events: Sequence[Event]) -> tuple[StageStep, ...]:
+    """发现 → 整改中 → 待验收 → 销号; the current one with its date, the rest with what they wait for."""
+    since = {event.kind: event.at for event in sorted(events, key=lambda event: event.seq)}
+    now = max(since.values(), default=case.found_at)
+
+    def day(at: datetime) -> str:
+        return date_bj(at, now)
+
+    found = case.status if case.status in (Status.SUSPECTED, Status.DISPATCHED) else Status.DISPATCHED
+    order = (found, Status.RECTIFYING, Status.REPORTED, Status.CLOSED)
+    titles = ("Found", "Rectifying", "To accept", "Closing")
+    waits = ("", "after the ground check", "after imagery looked again", "accepted by a second person")
+    if case.status is Status.DISMISSED:
+        return (
+            StageStep(Status.SUSPECTED, both("Found"), both("on {day}", day=day(case.found_at)), "done"),
+            StageStep(Status.DISMISSED, both("Dismissed"), both("counts in no closing rate"), "current"),
+        )
+    at = order.index(case.status)
+    steps = []
+    for index, (status, title, wait) in enumerate(zip(order, titles, waits, strict=True)):
+        state = "done" if index < at else "current" if index == at else "future"
+        if index == 0:
+            word = "suspected since {day}" if case.status is Status.SUSPECTED else "on {day}"
+            note = both(word, day=day(case.found_at))
+        elif state == "current":
+            note = both("since {day}", day=day(now))
+        else:
+            note = both(wait) if state == "future" else both("done")
+        steps.append(StageStep(status, both(title), note, state))
+    return tuple(steps)
+
+
+def _next(case: Case) -> NextStep:
+    """What happens now, whose turn it is, and what follows. A clue is called a clue until then."""
+    where = case.township_name or case.district_name or case.district_code
+    district = case.district_name or case.district_code
+    who, due, after = both("Whose turn"), both("Due"), both("After that")
+    none = both("none before dispatch")
+    if case.status is Status.SUSPECTED and len(case.flags) < 2:
+        return NextStep(
+            both("Wait for a second clear scene to confirm it"),
+            (
+                (who, both("remote sensing team, at the next inspection")),
+                (due, none),
+                (
+                    after,
+                    both(
+                        "Seen again: more certain, dispatched to {where} for a check on the ground. "
+                        "Not seen again: dismissed by a person, with the reason.",
+                        where=where,
+                    ),
+                ),
+            ),
+        )
+    table: dict[Status, tuple[Text, Text, Text, Text]] = {
+        Status.SUSPECTED: (
+            both("Dispatch to {where} for a check on the ground", where=where),
+            both("enforcement office, {district}", district=district),
+            none,
+            both("Until the check on the ground this is a clue, not a finding."),
+        ),
+        Status.DISPATCHED: (
+            both("Check on the ground, with photos"),
+            both("{where}, field staff", where=where),
+            both("as dispatched"),
+            both("The verdict decides: rectify, complete the formalities, or not upheld."),
+        ),
+        Status.RECTIFYING: (
+            both("Rectify, and report it done"),
+            both("{where}, with the party concerned", where=where),
+            both("as ordered"),
+            both("New imagery looks again, then a second person accepts."),
+        ),
+        Status.REPORTED: (
+            both("Look again with new imagery, then accept"),
+            both("a second person, not the one who reported"),
+            both("with the next clear scene"),
+            both("Accepted: closed. Not agreed: returned with the reason."),
+        ),
+        Status.CLOSED: (
+            both("Nothing due; the ground stays watched"),
+            both("the system, at every inspection"),
+            both("none"),
+            both("A relapse reopens the same number."),
+        ),
+        Status.DISMISSED: (
+            both("Nothing due: dismissed"),
+            both("nobody"),
+            both("none"),
+            both("Kept with its reason; counts in no closing rate."),
+        ),
+    }
+    title, turn, limit, then = table[case.status]
+    done = case.status in (Status.CLOSED, Status.DISMISSED)
+    return NextStep(title, ((who, turn), (due, limit), (after, then)), open=not done)
+
+
+def _happening(event: Event, by_pair: Mapping[tuple[str, str], Inspection], runs: Mapping[str, str]) -> Happening:
+    machine = event.role == "system"
+    role = both(ROLES.get(event.role, event.role))
+    by = both("{name} (system)", name=event.by) if machine else both("{name}, {role}", name=event.by, role=role)
+    inspection = by_pair.get(_pair(event.payload))
+    text = both("by {by}", by=by)
+    if inspection is not None:
+        text = both("inspection {run} · by {by}", run=inspection.run, by=by)
+    elif event.payload.get("reason"):
+        text = both("{reason} · by {by}", reason=_text(event.payload["reason"]), by=by)
+    href = runs.get(inspection.id) if inspection is not None else None
+    return Happening(event.seq, event.at, both(_TITLES.get(event.kind, event.kind)), text, href, machine)
+
+
+def _pair(payload: Mapping[str, Any]) -> tuple[str, str]:
+    """(before, after) of an event that carries a flag, wherever the flag lies in it."""
+    for found in (payload, payload.get("change"), payload.get("flag")):
+        if isinstance(found, Mapping):
+            change = found.get("change", found)
+            if isinstance(change, Mapping) and "before_id" in change:
+                return str(change["before_id"]), str(change["after_id"])
+    return "", ""
+
+
+def _text(value: Any) -> Any:
+    return value if isinstance(value, Mapping) and "zh" in value else str(value)
+
+
+def short_kind(flag: Flag) -> str:
+    """The first character of what it looks like, for places too small for words."""
+    name = kind_text(flag.kind)["zh"].removeprefix("疑似").lstrip("·：: ")
+    return name[:1]

@@ -30,7 +30,7 @@ Bounds = tuple[float, float, float, float]
 class Chip:
     """One scene over one place, as two files of the site.
 
-    href, thumb: relative to the page that shows them. bounds: of both, (west, south, east, north)
+    href, thumb: relative to the site's root ("chips/….webp"). bounds: of both, (west, south, east, north)
     in degrees; the picture itself is in EPSG:3857.
     """
 

@@ -12,7 +12,7 @@ from geodata.words import Text
 
 @dataclass(frozen=True)
 class RunScene:
-    """One side of the pair. thumb: href relative to the page, or None. usable_pct: share of the
+    """One side of the pair. thumb: href from the site's root, or None. usable_pct: share of the
     compared ground that was clear, cloud_pct of the scene; None = quality unknown."""
 
     id: str
@@ -72,7 +72,8 @@ class TownshipRow:
 
 @dataclass(frozen=True)
 class FlagCard:
-    """One flag of the contact sheet. href: its case page. mark: one character for its kind."""
+    """One flag of the contact sheet. href: its case page, from the language's root;
+    before, after: thumbs, from the site's root. mark: one character for its kind."""
 
     number: str
     href: str
@@ -100,14 +101,13 @@ class Explained:
 class RunPage:
     """All that the report of one inspection shows.
 
-    root: from the page to the site's root. json_href: the same content as JSON, beside the page.
+    json_href: the same content as JSON, a file beside the page.
     season: (agrees, sentence). unseen_m2: farmland not jointly seen, by reason, with its name.
     funnel: changes first, new last; what is between adds up to the difference.
     """
 
     id: str
     run: str
-    root: str
     json_href: str
     place: str
     started_at: datetime | None

@@ -1,0 +1,186 @@
+/* One case: swipe of two dates, strip of dates, labels, hatch. Folium has drawn chips and outlines. */
+(function () {
+  "use strict";
+  var data = JSON.parse(document.getElementById("gx-case-data").textContent);
+  var map = window[data.map];
+  if (!map) { return; }
+  var byId = {};
+  data.scenes.forEach(function (scene) { byId[scene.id] = scene; });
+  var bounds = L.latLngBounds([data.view[1], data.view[0]], [data.view[3], data.view[2]]);
+  var frame = document.getElementById("gx-map");
+  var knob = document.getElementById("gx-swipe");
+  var line = frame.querySelector(".gx-swipe-line");
+  var said = document.getElementById("gx-said");
+  var chips = { before: null, after: null };
+  var shown = { before: data.before, after: data.after };
+  var share = 0.5;
+  var side = "after";
+
+  /* view: the chips cover the frame, so there is no blank margin beside them */
+  function home() {
+    map.invalidateSize({ animate: false });
+    if (!map.getSize().x) { return; }
+    var zoom = map.getBoundsZoom(bounds, true);
+    map.setMinZoom(0);
+    map.setView(bounds.getCenter(), zoom, { animate: false });
+    map.setMinZoom(zoom - 0.75);
+    map.setMaxBounds(bounds.pad(0.25));
+  }
+  map.eachLayer(function (layer) {
+    if (layer instanceof L.ImageOverlay) { chips[layer.options.pane.slice(3)] = layer; }
+  });
+  home();
+  L.control.zoom({ position: "topright", zoomInTitle: zh("放大", "Zoom in"), zoomOutTitle: zh("缩小", "Zoom out") }).addTo(map);
+  L.control.scale({ imperial: false, position: "bottomleft", maxWidth: 90 }).addTo(map);
+  map.getContainer().setAttribute("aria-label", zh("地图：图斑边界、前后影像；数字见旁边各栏", "Map: boundary and imagery; the figures stand beside it"));
+  map.getContainer().setAttribute("role", "region");
+  hatch();
+  labels();
+  map.on("zoomend", function () { hatch(); thin(); });
+  addEventListener("resize", function () { map.invalidateSize(); clip(); });
+
+  function zh(chinese, english) { return document.documentElement.lang.slice(0, 2) === "zh" ? chinese : english; }
+
+  /* the hatch of basic farmland lives in the SVG that is filled with it */
+  function hatch() {
+    map.getContainer().querySelectorAll("path.gx-line-basic").forEach(function (path) {
+      var svg = path.ownerSVGElement;
+      if (!svg.querySelector("#gx-hatch")) {
+        svg.insertAdjacentHTML("afterbegin", '<defs><pattern id="gx-hatch" width="12" height="12" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="2" height="12" fill="#ffe58a"/></pattern></defs>');
+      }
+      path.setAttribute("fill", "url(#gx-hatch)");
+      path.setAttribute("fill-opacity", "0.7");
+    });
+    map.getContainer().querySelectorAll("svg.leaflet-zoom-animated").forEach(function (svg) { svg.setAttribute("aria-hidden", "true"); });
+  }
+
+  function labels() {
+    data.labels.forEach(function (label) {
+      var text = document.createElement("span");
+      text.textContent = label.text;
+      L.marker([label.lat, label.lon], { icon: L.divIcon({ className: "gx-label", html: text, iconSize: null }), interactive: false, keyboard: false }).addTo(map);
+    });
+    thin();
+  }
+
+  /* of two labels that touch, the later one (the less important) is left out */
+  function thin() {
+    var taken = [];
+    map.getContainer().querySelectorAll(".gx-label span").forEach(function (span) {
+      span.style.visibility = "";
+      var box = span.getBoundingClientRect();
+      var free = taken.every(function (other) {
+        return box.right < other.left || box.left > other.right || box.bottom < other.top || box.top > other.bottom;
+      });
+      if (free) { taken.push(box); } else { span.style.visibility = "hidden"; }
+    });
+  }
+
+  /* swipe: both panes are cut at the same line */
+  function clip() {
+    if (!knob) { return; }
+    var size = map.getSize();
+    var topLeft = map.containerPointToLayerPoint([0, 0]);
+    var bottom = topLeft.y + size.y;
+    var split = topLeft.x + size.x * share;
+    cut("gx-before", topLeft.y, split, bottom, topLeft.x);
+    cut("gx-after", topLeft.y, topLeft.x + size.x, bottom, split);
+    knob.style.left = line.style.left = (100 * share) + "%";
+    var now = Math.round(100 * share);
+    knob.setAttribute("aria-valuenow", now);
+    knob.setAttribute("aria-valuetext", byId[shown.before].day + " / " + byId[shown.after].day + zh("，", ", ") + knob.dataset.text.replace("{n}", now));
+  }
+  function cut(name, top, right, bottom, left) {
+    map.getPane(name).style.clip = "rect(" + [top, right, bottom, left].map(function (v) { return Math.round(v) + "px"; }).join(",") + ")";
+  }
+  function move(to) { share = Math.min(1, Math.max(0, to)); clip(); }
+
+  if (knob) {
+    map.on("move zoom viewreset resize", clip);
+    knob.addEventListener("pointerdown", function (event) {
+      event.preventDefault();
+      knob.focus({ preventScroll: true });
+      knob.setPointerCapture(event.pointerId);
+    });
+    knob.addEventListener("pointermove", function (event) {
+      if (!knob.hasPointerCapture(event.pointerId)) { return; }
+      var box = frame.getBoundingClientRect();
+      move((event.clientX - box.left) / box.width);
+    });
+    knob.addEventListener("keydown", function (event) {
+      var to = { ArrowLeft: share - 0.02, ArrowDown: share - 0.02, ArrowRight: share + 0.02, ArrowUp: share + 0.02, PageDown: share - 0.1, PageUp: share + 0.1, Home: 0, End: 1 }[event.key];
+      if (to === undefined) { return; }
+      event.preventDefault();
+      move(to);
+    });
+    clip();
+  }
+
+  /* dates: the pressed date takes the chosen side; if the other side shows it, the two change places */
+  function put(which, id) {
+    var scene = byId[id];
+    shown[which] = id;
+    if (chips[which]) {
+      chips[which].setUrl(scene.href);
+      chips[which].setBounds([[scene.bounds[1], scene.bounds[0]], [scene.bounds[3], scene.bounds[2]]]);
+    } else {
+      chips[which] = L.imageOverlay(scene.href, [[scene.bounds[1], scene.bounds[0]], [scene.bounds[3], scene.bounds[2]]], { pane: "gx-" + which, className: "gx-chip gx-chip-" + which }).addTo(map);
+    }
+    frame.querySelector('[data-day="' + which + '"]').textContent = scene.day;
+    frame.querySelector('[data-note="' + which + '"]').textContent = scene.note;
+  }
+  function choose(id) {
+    var other = side === "before" ? "after" : "before";
+    if (shown[side] === id) { return; }
+    if (shown[other] === id) { put(other, shown[side]); }
+    put(side, id);
+    tell();
+  }
+  function tell() {
+    document.querySelectorAll(".gx-date").forEach(function (button) {
+      var id = button.dataset.scene;
+      var on = id === shown.before ? "before" : id === shown.after ? "after" : "";
+      button.classList.toggle("gx-date-on", !!on);
+      button.querySelector("[data-tag]").textContent = on === "before" ? data.words[0] : on === "after" ? data.words[1] : "";
+    });
+    var usual = shown.before === data.before && shown.after === data.after;
+    var reset = document.getElementById("gx-reset");
+    if (reset) { reset.hidden = usual; }
+    said.textContent = data.words[0] + " " + (byId[shown.before] || {}).day + zh("，", ", ") + data.words[1] + " " + (byId[shown.after] || {}).day;
+    clip();
+    remember(usual);
+  }
+  function remember(usual) {
+    try {
+      history.replaceState(null, "", usual ? location.pathname + location.search : "#b=" + shown.before + "&a=" + shown.after);
+    } catch (refused) { /* some browsers refuse this for files; the page works without */ }
+  }
+  function usable(id) { return byId[id] && byId[id].href && byId[id].usable; }
+
+  document.querySelectorAll(".gx-date").forEach(function (button) {
+    button.addEventListener("click", function () {
+      if (button.getAttribute("aria-disabled") !== "true") { choose(button.dataset.scene); }
+    });
+  });
+  document.querySelectorAll("[data-side]").forEach(function (button) {
+    button.addEventListener("click", function () {
+      side = button.dataset.side;
+      document.querySelectorAll("[data-side]").forEach(function (one) { one.setAttribute("aria-pressed", String(one === button)); });
+    });
+  });
+  var reset = document.getElementById("gx-reset");
+  if (reset) {
+    reset.addEventListener("click", function () {
+      put("before", data.before);
+      put("after", data.after);
+      tell();
+      document.querySelector("[data-side]").focus();
+    });
+  }
+  var asked = /[#&]b=([^&]+)&a=([^&]+)/.exec(location.hash);
+  if (knob && asked && usable(asked[1]) && usable(asked[2])) {
+    put("before", asked[1]);
+    put("after", asked[2]);
+  }
+  if (knob) { tell(); }
+})();
