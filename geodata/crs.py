@@ -67,7 +67,8 @@ def _narrowed(value: str | int | pyproj.CRS, path: str) -> pyproj.CRS:
         )
     if not (crs.is_geographic or crs.is_projected):
         raise CRSMissing(
-            "{path}: the coordinate system “{crs}” is a local one; name the true one with --crs, for example EPSG:4526.",
+            "{path}: the coordinate system “{crs}” is a local one; name the true one with --crs, for example"
+            " EPSG:4526.",
             path=path,
             crs=crs.name,
         )
@@ -359,7 +360,7 @@ def transform(geometries: Geometries, src: Any, dst: Any) -> Geometries:
         return np.asarray(geometries, dtype=object)
     shift = _prefix_shift(source, target)
     if shift is not None:
-        return shapely.transform(geometries, lambda xy: xy + (shift, 0.0))
+        return shapely.transform(geometries, lambda xy: xy + np.array([shift, 0.0]))
     return shapely.transform(geometries, _transformer(source, target).transform, interleaved=False)
 
 

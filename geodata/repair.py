@@ -1,0 +1,101 @@
+"""Repair of polygons: what was wrong with how many, nothing dropped unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+POLYGON, MULTIPOLYGON = shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON
+DROPPED = ("null_geometry", "empty_geometry", "unreadable_geometry", "not_finite", "not_polygon", "collapsed")
+"""Reasons that leave nothing of a record; all others change it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Repaired:
+    """geometries: valid 2-D (Multi)Polygons, None where nothing is left. kept: False there.
+    changed: True where a shape is no longer what was delivered. counts: {reason: n}."""
+
+    geometries: NDArray[np.object_]
+    kept: NDArray[np.bool_]
+    changed: NDArray[np.bool_]
+    counts: Mapping[str, int]
+
+
+def repair(geometries: NDArray[np.object_]) -> Repaired:
+    """Make (n,) shapely geometries valid polygons: overlaps of a shape with itself are merged, holes
+    stay holes, what is no area goes; Z goes. The order and number of records stay."""
+    found = np.array(geometries, dtype=object)
+    counts: dict[str, int] = {}
+    changed = np.zeros(len(found), bool)
+
+    def drop(reason: str, which: NDArray[np.bool_]) -> None:
+        if which.any():
+            counts[reason] = counts.get(reason, 0) + int(which.sum())
+            found[which] = None
+
+    drop("null_geometry", shapely.is_missing(found))
+    drop("empty_geometry", shapely.is_empty(found))
+    drop("not_finite", _not_finite(found))
+    flat = shapely.has_z(found) | shapely.has_m(found)
+    if flat.any():
+        counts["z_dropped"] = int(flat.sum())
+        found[flat] = shapely.force_2d(found[flat])
+    held = ~shapely.is_missing(found)
+    other = held & ~_is_polygon(found)
+    if other.any():
+        found[other] = _polygons_of(found[other])
+        drop("not_polygon", other & shapely.is_empty(found))
+        parts = other & ~shapely.is_missing(found)
+        if parts.any():
+            counts["parts_dropped"] = int(parts.sum())
+            changed |= parts
+    invalid = ~shapely.is_missing(found) & ~shapely.is_valid(found)
+    if invalid.any():
+        for reason, n in zip(*np.unique(_reasons(found[invalid]), return_counts=True), strict=True):
+            counts[str(reason)] = int(n)
+        found[invalid] = _valid(found[invalid])
+        changed |= invalid
+        drop("collapsed", invalid & shapely.is_empty(found))
+    return Repaired(found, ~shapely.is_missing(found), changed, counts)
+
+
+def _not_finite(geometries: NDArray[np.object_]) -> NDArray[np.bool_]:
+    xy, owner = shapely.get_coordinates(geometries, return_index=True)
+    bad = np.zeros(len(geometries), bool)
+    bad[owner[~np.isfinite(xy).all(axis=1)]] = True
+    return bad
+
+
+def _is_polygon(geometries: NDArray[np.object_]) -> NDArray[np.bool_]:
+    return np.isin(shapely.get_type_id(geometries), (POLYGON, MULTIPOLYGON))
+
+
+def _polygons_of(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
+    """The polygons inside collections as one (Multi)Polygon each; an empty one where there are none."""
+    out = np.empty(len(geometries), object)
+    for i, geometry in enumerate(geometries):
+        parts = [geometry]
+        while any(shapely.get_type_id(p) == shapely.GeometryType.GEOMETRYCOLLECTION for p in parts):
+            parts = [q for p in parts for q in (p.geoms if p.geom_type == "GeometryCollection" else [p])]
+        parts = [q for p in parts if _is_polygon(np.array([p]))[0] for q in shapely.get_parts(p)]
+        parts = [p for p in parts if not p.is_empty]
+        out[i] = parts[0] if len(parts) == 1 else shapely.multipolygons(parts)
+    return out
+
+
+def _valid(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
+    made = shapely.make_valid(geometries, method="structure", keep_collapsed=False)
+    other = ~_is_polygon(made)
+    if other.any():
+        made[other] = _polygons_of(made[other])
+    return made
+
+
+def _reasons(geometries: NDArray[np.object_]) -> NDArray[np.str_]:
+    """ "Ring Self-intersection[1 2]" → "ring_self_intersection"."""
+    told = [str(r).partition("[")[0].strip() for r in shapely.is_valid_reason(geometries)]
+    return np.array([t.lower().replace("-", "_").replace(" ", "_") or "invalid" for t in told])
