@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -84,6 +83,11 @@ def stage_of(status: Status | str) -> Stage | None:
     """The stage that a status counts in; DISMISSED counts in none, and in no closing rate."""
     return None if Status(status) is Status.DISMISSED else STAGE_OF[Status(status)]
 
+
+MONTH_NAMES: Mapping[str, tuple[str, ...]] = {
+    "zh": tuple(f"{n}月" for n in range(1, 13)),
+    "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+}
 
 UNSEEN: Mapping[str, Text] = {
     "nodata": _t("无影像", "no image"),
@@ -246,7 +250,7 @@ def environment(lang: str) -> Environment:
         STAGES=STAGES,
         either=lambda text: text if isinstance(text, str) else text[lang],
     )
-    found.filters.update(mu=mu_text, m2=m2_text, date_bj=date_bj, time_bj=time_bj)
+    found.filters.update(mu=mu_text, m2=m2_text, date_bj=date_bj, time_bj=time_bj, month_start=month_start)
     return found
 
 
@@ -272,3 +276,8 @@ def date_bj(at: datetime, now: datetime | None = None) -> str:
 def time_bj(at: datetime, now: datetime | None = None) -> str:
     """Beijing date and time, 24 h: 11-20 09:12."""
     return f"{date_bj(at, now)} {at.astimezone(BEIJING):%H:%M}"
+
+
+def month_start(now: datetime) -> str:
+    """11-01: the first day of the Beijing month of ``now``."""
+    return f"{now.astimezone(BEIJING):%m}-01"
