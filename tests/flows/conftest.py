@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
+import shapely
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +34,12 @@ class Ran:
 Gengxun = Callable[..., Ran]
 
 
+@pytest.fixture(scope="session")
 def environment() -> dict[str, str]:
+    return _environment()
+
+
+def _environment() -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT", "GENGXUN"))}
     return {**kept, "GENGXUN_LANG": "en", "PYTHONPATH": str(ROOT)}
 
@@ -43,7 +50,7 @@ def gengxun() -> Gengxun:
         done = subprocess.run(
             [sys.executable, "-m", "flows.cli", *map(str, arguments)],
             cwd=cwd,
-            env=environment() | {"GENGXUN_LANG": lang},
+            env=_environment() | {"GENGXUN_LANG": lang},
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -97,3 +104,49 @@ def write_scene() -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def filled(gengxun: Gengxun, write_scene: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with farmland and two dates of 2 × 2 km: two pads of 60 × 60 m appear, one beside farmland.
+
+    Copy it (``shutil.copytree``) before changing it.
+    """
+    folder = tmp_path_factory.mktemp("filled")
+    rng = np.random.default_rng(7)
+    ground = rng.integers(400, 1600, (4, 20, 20)).repeat(10, 1).repeat(10, 2).astype(float)
+    ground[3] += 1500
+    first = ground + rng.normal(0, 15, ground.shape)
+    second = ground * 1.05 + 30 + rng.normal(0, 15, ground.shape)
+    for row, column in ((60, 60), (150, 170)):
+        second[:, row : row + 6, column : column + 6] = np.array([3300, 3400, 3500, 3300])[:, None, None]
+    clear = np.full((200, 200), 4)
+    for name, values, day in (("before.tif", first, "2025-09-20"), ("after.tif", second, "2026-09-22")):
+        write_scene(folder / name, values.astype(np.uint16), day, quality=clear)
+    west, north = 680_000.0, 3_080_000.0
+    frame = gpd.GeoDataFrame(
+        {
+            "BSM": ["430321000000000001", "430321000000000002"],
+            "TBBH": ["00000001", "00000002"],
+            "DLBM": ["0101", "05H1"],
+            "DLMC": ["水田", "商业服务业设施用地"],
+            "ZLDWDM": ["4303211010010000000"] * 2,
+            "ZLDWMC": ["示意村"] * 2,
+            "KCXS": [0.1, 0.0],
+        },
+        geometry=[
+            shapely.box(west, north - 2000, west + 1500, north),
+            shapely.box(west + 1500, north - 2000, west + 2000, north),
+        ],
+        crs="EPSG:32649",
+    )
+    frame.to_file(folder / "DLTB.gpkg", layer="DLTB", driver="GPKG")
+    workspace = folder / "ws"
+    for arguments in (
+        ["init", workspace],
+        ["layer", "add", "FARMLAND", folder / "DLTB.gpkg", "--edition", "2025"],
+        ["scene", "add", folder / "before.tif", folder / "after.tif"],
+    ):
+        ran = gengxun(*arguments, cwd=workspace if workspace.exists() else folder)
+        assert ran.code == 0, ran.err
+    return workspace
