@@ -248,7 +248,7 @@ def meaning(description: str | None, platform: str | None) -> Meaning:
     if plain in _KNOWN:
         return Meaning("band", _KNOWN[plain])
     if numbered := _NUMBERED.match(text):
-        bands = PLATFORMS[platform].bands if platform in PLATFORMS else {}
+        bands = PLATFORMS[platform].bands if platform and platform in PLATFORMS else {}
         name = bands.get(int(numbered[1]))
         if platform and platform.startswith("sentinel-2") and numbered[1] in ("8", "08") and numbered[2]:
             name = "nir2"

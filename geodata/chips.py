@@ -1,0 +1,154 @@
+"""[io] Small pictures of a place, for pages: RGB in Web Mercator, as Leaflet shows them."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from geodata.errors import MissingOption
+from geodata.filepixels import FilePixels
+from geodata.scene import Raster
+
+WEB = "EPSG:3857"
+RADIUS_M = 6_378_137.0
+NATURAL = ("red", "green", "blue")
+MAX_CHIP_PX = 4096
+
+Bounds = tuple[float, float, float, float]
+Source = str | os.PathLike[str] | FilePixels
+
+
+class Chip(NamedTuple):
+    """A picture of a place.
+
+    rgb: (y, x, 3) uint8 in EPSG:3857. bounds_lonlat: (west, south, east, north) of the outer pixel
+    edges. valid: (y, x) bool. stretch: (3, 2) values shown as black and as white.
+    """
+
+    rgb: NDArray[np.uint8]
+    bounds_lonlat: Bounds
+    valid: NDArray[np.bool_]
+    stretch: NDArray[np.float64]
+
+
+def crop(
+    source: Source,
+    bounds_lonlat: Bounds,
+    size_px: int | tuple[int, int],
+    bands: int | Sequence[str] = 3,
+    *,
+    stretch: NDArray[np.float64] | None = None,
+    percentiles: tuple[float, float] = (2.0, 98.0),
+) -> Chip:
+    """The place ``bounds_lonlat`` = (west, south, east, north), its longer side ``size_px`` long
+    (or exactly ``size_px`` = (width, height)).
+
+    source: a file of ours, or pixels that are open on their own grid. bands: 3 = natural colour
+    where the bands are known, else the first three; 1 = grey; or names. stretch: as another chip has
+    it, for the same look; else from the ``percentiles`` of what is seen.
+    """
+    raster, bounds = _read(source, bounds_lonlat, size_px, bands)
+    if stretch is None:
+        stretch = stretch_of([raster], percentiles)
+    return Chip(stretched(raster, stretch), bounds, raster.valid, stretch)
+
+
+def crop_pair(
+    before: Source,
+    after: Source,
+    bounds_lonlat: Bounds,
+    size_px: int | tuple[int, int],
+    bands: int | Sequence[str] = 3,
+    *,
+    percentiles: tuple[float, float] = (2.0, 98.0),
+) -> tuple[Chip, Chip]:
+    """The same place at two dates, with one stretch for both, so that a difference seen is one.
+
+    Where the two have different units (counts and reflectance), each has its own.
+    """
+    first, bounds = _read(before, bounds_lonlat, size_px, bands)
+    second, _ = _read(after, bounds_lonlat, size_px, bands)
+    own = [stretch_of([raster], percentiles) for raster in (first, second)]
+    if comparable(own[0], own[1]):
+        own = [stretch_of([first, second], percentiles)] * 2
+    return (
+        Chip(stretched(first, own[0]), bounds, first.valid, own[0]),
+        Chip(stretched(second, own[1]), bounds, second.valid, own[1]),
+    )
+
+
+def web_grid(bounds_lonlat: Bounds, size_px: int | tuple[int, int]) -> GeoBox:
+    """The EPSG:3857 grid of a chip. Square pixels where one length is given."""
+    west, south, east, north = bounds_lonlat
+    if not (west < east and south < north and south > -85.1 and north < 85.1):
+        raise ValueError(f"bounds must be (west, south, east, north) within Web Mercator, not {bounds_lonlat}")
+    x0, x1 = (math.radians(lon) * RADIUS_M for lon in (west, east))
+    y0, y1 = (math.log(math.tan(math.pi / 4 + math.radians(lat) / 2)) * RADIUS_M for lat in (south, north))
+    if isinstance(size_px, int):
+        pixel = max(x1 - x0, y1 - y0) / size_px
+        width, height = max(1, round((x1 - x0) / pixel)), max(1, round((y1 - y0) / pixel))
+    else:
+        width, height = size_px
+    if max(width, height) > MAX_CHIP_PX:
+        raise ValueError(f"a chip has at most {MAX_CHIP_PX} pixels a side")
+    return GeoBox((height, width), Affine((x1 - x0) / width, 0, x0, 0, (y0 - y1) / height, y1), WEB)
+
+
+def stretch_of(rasters: Sequence[Raster], percentiles: tuple[float, float]) -> NDArray[np.float64]:
+    """(band, 2): the percentiles of the valid pixels of all ``rasters`` together."""
+    seen = [raster.values[:, raster.valid] for raster in rasters]
+    values = np.concatenate(seen, axis=1)
+    if values.shape[1] == 0:
+        return np.tile([0.0, 1.0], (len(values), 1))
+    limits = np.percentile(values, percentiles, axis=1).T
+    flat = limits[:, 1] - limits[:, 0] < 1e-9
+    limits[flat, 1] = limits[flat, 0] + 1
+    return np.asarray(limits, np.float64)
+
+
+def comparable(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
+    """Can two stretches be one? Not where one range is many times the other (other units)."""
+    widths = [float((limits[:, 1] - limits[:, 0]).mean()) for limits in (first, second)]
+    apart = (first[:, 0] > second[:, 1]).all() or (second[:, 0] > first[:, 1]).all()
+    return not apart and max(widths) < 8 * min(widths)
+
+
+def stretched(raster: Raster, stretch: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """(y, x, 3) uint8; black where nothing was seen."""
+    low, high = stretch[:, 0].reshape(-1, 1, 1), stretch[:, 1].reshape(-1, 1, 1)
+    shown = np.clip((raster.values - low) / (high - low) * 255, 0, 255).round().astype(np.uint8)
+    shown[:, ~raster.valid] = 0
+    return np.ascontiguousarray(np.moveaxis(shown if len(shown) == 3 else np.repeat(shown[:1], 3, axis=0), 0, -1))
+
+
+def _read(
+    source: Source, bounds: Bounds, size_px: int | tuple[int, int], bands: int | Sequence[str]
+) -> tuple[Raster, Bounds]:
+    grid = web_grid(bounds, size_px)
+    pixels = source.onto(grid) if isinstance(source, FilePixels) else FilePixels(source, onto=grid)
+    with pixels:
+        if not isinstance(bands, int) and (missing := [name for name in bands if name not in pixels.bands]):
+            raise MissingOption(
+                "{path}: has no band {missing}, only {bands}; name others.",
+                path=pixels.path,
+                missing=", ".join(missing),
+                bands=", ".join(pixels.bands),
+            )
+        raster = pixels.read((slice(0, grid.shape[0]), slice(0, grid.shape[1])))
+    chosen = [raster.bands.index(name) for name in _shown(raster.bands, bands)]
+    return Raster(raster.values[chosen], raster.valid, None, grid, tuple(raster.bands[i] for i in chosen)), bounds
+
+
+def _shown(available: Sequence[str], bands: int | Sequence[str]) -> Sequence[str]:
+    if not isinstance(bands, int):
+        return bands
+    if bands >= 3 and set(NATURAL) <= set(available):
+        return NATURAL
+    return available[:3] if bands >= 3 and len(available) >= 3 else available[:1]

@@ -1,0 +1,313 @@
+"""[io] The pixels of an image file, read by windows, on its own grid or warped onto another."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from rasterio.enums import Resampling
+from rasterio.io import DatasetReader
+
+from geodata import grids, imagefile, resample, sensors
+from geodata.errors import CRSMissing, MissingOption, UnreadableFile
+from geodata.scene import ROI, Raster
+
+
+class FilePixels:
+    """A file's pixels (``scene.Pixels``). The file is opened at the first read and shut by ``close()``.
+
+    It can be pickled and copied to another process: it travels as path and settings.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        bands: Sequence[str] | None = None,
+        quality_codes: str | None = None,
+        quality_path: str | os.PathLike[str] | None = None,
+        scale: float | Sequence[float] = 1.0,
+        offset: float | Sequence[float] = 0.0,
+        nodata: float | Literal["tag"] | None = "tag",
+        saturation: float | None = None,
+        crs: str | None = None,
+        onto: GeoBox | None = None,
+        shift_m: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
+        self._settings: dict[str, Any] = {
+            "path": path,
+            "bands": bands,
+            "quality_codes": quality_codes,
+            "quality_path": quality_path,
+            "scale": scale,
+            "offset": offset,
+            "nodata": nodata,
+            "saturation": saturation,
+            "crs": crs,
+            "onto": onto,
+            "shift_m": shift_m,
+        }
+        self.path = Path(path)
+        self.saturation = saturation
+        self._open: dict[Path, DatasetReader] = {}
+        self._lock = threading.RLock()
+        dataset = self._dataset(self.path)
+        header = imagefile.header(dataset)
+        self._mask = header["mask"]
+        self._nodata: float | None = header["nodata"] if isinstance(nodata, str) else nodata
+        self.bands, self._indexes, quality = _bands(self.path, header, bands)
+        self.quality_codes = quality_codes or (quality[1] if quality else None)
+        self._alpha = next((n for n, color in enumerate(header["colors"], start=1) if color == "alpha"), None)
+        if self._alpha in self._indexes:  # the caller knows better than the file
+            self._alpha, self._mask = None, "none"
+        self._scale = np.broadcast_to(np.asarray(scale, np.float32), len(self.bands)).reshape(-1, 1, 1)
+        self._offset = np.broadcast_to(np.asarray(offset, np.float32), len(self.bands)).reshape(-1, 1, 1)
+        self._own = grids.grid_of(header, self.path, crs)
+        self._quality = self._quality_source(quality_path, quality)
+        if self._quality is None:
+            self.quality_codes = None
+        # To move the image by a shift is to look at the file from a grid moved the other way.
+        self.geobox = grids.moved(self._own, shift_m) if onto is None else onto
+        self._looks = self._own if onto is None else grids.moved(onto, (-shift_m[0], -shift_m[1]))
+        if (self._looks.crs is None) != (self._own.crs is None):
+            raise CRSMissing(
+                "{path}: one of the two images has a coordinate system and the other has none; both must, or neither.",
+                path=path,
+            )
+        self._shift = resample.relation(self._own, self._looks)
+
+    def _quality_source(
+        self, path: str | os.PathLike[str] | None, inside: tuple[int, str] | None
+    ) -> tuple[Path, int, GeoBox] | None:
+        """(file, band number, grid) of the quality band."""
+        if path is None:
+            return (self.path, inside[0], self._own) if inside and self.quality_codes else None
+        header = imagefile.header(self._dataset(Path(path)))
+        return Path(path), 1, grids.grid_of(header, path, None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self._settings
+
+    def __setstate__(self, settings: dict[str, Any]) -> None:
+        self.__init__(**settings)  # type: ignore[misc]
+
+    def onto(self, grid: GeoBox | None, shift_m: tuple[float, float] = (0.0, 0.0)) -> FilePixels:
+        """The same pixels on another grid, with the image moved by (east, north) metres."""
+        return FilePixels(**{**self._settings, "onto": grid, "shift_m": shift_m})
+
+    def __enter__(self) -> FilePixels:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        with self._lock:
+            for dataset in self._open.values():
+                dataset.close()
+            self._open.clear()
+
+    def _dataset(self, path: Path) -> DatasetReader:
+        if path not in self._open:
+            self._open[path] = imagefile.opened(path)
+        return self._open[path]
+
+    def read(self, roi: ROI) -> Raster:
+        """The window ``roi`` of ``geobox``. Raises: UnreadableFile where the file is damaged."""
+        target = self.geobox[roi]
+        with self._lock, imagefile.reading(self.path):
+            values, valid = self._values(roi)
+            quality = self._codes(roi)
+        if (self._scale != 1).any() or (self._offset != 0).any():
+            values = values * self._scale + self._offset
+        if not valid.all():
+            values[:, ~valid] = 0
+        return Raster(values, valid, quality, target, self.bands)
+
+    # -- values
+
+    def _values(self, roi: ROI) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        dataset = self._dataset(self.path)
+        target = self._looks[roi]
+        if self._shift is not None:
+            x0, y0 = math.floor(roi[1].start + self._shift.dx), math.floor(roi[0].start + self._shift.dy)
+            rows, columns = target.shape
+            if whole := self._shift.whole:
+                x0, y0 = roi[1].start + whole[0], roi[0].start + whole[1]
+                return self._native(dataset, (y0, y0 + rows, x0, x0 + columns))
+            pad = resample.REACH
+            padded = (y0 - pad, y0 + rows + pad, x0 - pad, x0 + columns + pad)
+            values, valid = self._native(dataset, padded)
+            dx, dy = roi[1].start + self._shift.dx - x0, roi[0].start + self._shift.dy - y0
+            values, valid = resample.shifted(values, valid, dx, dy)
+            inner = (slice(pad, pad + rows), slice(pad, pad + columns))
+            return self._within_range(values[:, *inner], dataset), valid[inner]
+        x, y = resample.positions(self._own, target)
+        area, factor = grids.needed(x, y, (dataset.height, dataset.width))
+        if area is None:
+            return np.zeros((len(self.bands), *target.shape), np.float32), np.zeros(target.shape, bool)
+        values, valid = self._native(dataset, area, factor)
+        map_x = ((x - area[2]) / factor - 0.5).astype(np.float32)
+        map_y = ((y - area[0]) / factor - 0.5).astype(np.float32)
+        values, valid = resample.remapped(values, valid, map_x, map_y)
+        return self._within_range(values, dataset), valid
+
+    def _within_range(self, values: NDArray[np.float32], dataset: DatasetReader) -> NDArray[np.float32]:
+        """The cubic kernel overshoots at edges; integers have bounds."""
+        kind = np.dtype(dataset.dtypes[0])
+        if kind.kind not in "iu":
+            return values
+        limits = np.iinfo(kind)
+        return np.clip(values, limits.min, limits.max, out=np.ascontiguousarray(values))
+
+    def _native(
+        self, dataset: DatasetReader, area: tuple[int, int, int, int], factor: int = 1
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Rows and columns of the file's own grid, (y0, y1, x0, x1) in whole multiples of ``factor``;
+        outside the image nothing is valid. ``factor`` > 1: means of factor × factor pixels."""
+        y0, y1, x0, x1 = area
+        shape = ((y1 - y0) // factor, (x1 - x0) // factor)
+        part, place = grids.inside(area, factor, (dataset.height, dataset.width))
+        if part is None:
+            return np.zeros((len(self.bands), *shape), np.float32), np.zeros(shape, bool)
+        out_shape = None if factor == 1 else (place[0].stop - place[0].start, place[1].stop - place[1].start)
+        raw = imagefile.read_window(dataset, list(self._indexes), part, out_shape)
+        seen = self._valid(dataset, raw, part, out_shape)
+        if raw.shape[1:] == shape:
+            return raw.astype(np.float32, copy=False), seen
+        values = np.zeros((len(self.bands), *shape), np.float32)
+        valid = np.zeros(shape, bool)
+        values[:, *place] = raw
+        valid[place] = seen
+        return values, valid
+
+    def _valid(
+        self,
+        dataset: DatasetReader,
+        raw: NDArray[Any],
+        inside: tuple[int, int, int, int],
+        out_shape: tuple[int, int] | None,
+    ) -> NDArray[np.bool_]:
+        valid = grids.is_valid(raw, self._nodata)
+        if self._alpha is not None:
+            valid &= imagefile.read_window(dataset, self._alpha, inside, out_shape) >= grids.HALF_OPAQUE[raw.dtype.kind]
+        elif self._mask == "mask":
+            y0, y1, x0, x1 = inside
+            shape = out_shape or (y1 - y0, x1 - x0)
+            window = ((y0, y1), (x0, x1))
+            mask = dataset.read_masks(self._indexes[0], window=window, out_shape=shape)
+            valid &= mask > 0
+        return valid
+
+    # -- quality
+
+    def _codes(self, roi: ROI) -> NDArray[np.integer] | None:
+        if self._quality is None or self.quality_codes is None:
+            return None
+        target = self._looks[roi]
+        path, index, grid = self._quality
+        dataset = self._dataset(path)
+        fill = sensors.fill_code(self.quality_codes)
+        x, y = (
+            resample.positions(grid, target)
+            if resample.relation(grid, target) is None
+            else grids.plain_positions(grid, target)
+        )
+        area, factor = grids.needed(x, y, (dataset.height, dataset.width))
+        if area is None:
+            return np.full(target.shape, fill, np.uint8)
+        part, place = grids.inside(area, factor, (dataset.height, dataset.width))
+        if part is None:
+            return np.full(target.shape, fill, np.uint8)
+        shape = None if factor == 1 else (place[0].stop - place[0].start, place[1].stop - place[1].start)
+        codes = grids.as_codes(imagefile.read_window(dataset, index, part, shape, Resampling.mode), fill)
+        column = ((x - part[2]) / factor - 0.5).astype(np.float32)
+        row = ((y - part[0]) / factor - 0.5).astype(np.float32)
+        return resample.nearest(codes, column, row, fill)
+
+
+def open_pixels(
+    path: str | os.PathLike[str],
+    *,
+    bands: Sequence[str] | None = None,
+    quality_codes: str | None = None,
+    quality_path: str | os.PathLike[str] | None = None,
+    scale: float | Sequence[float] = 1.0,
+    offset: float | Sequence[float] = 0.0,
+    nodata: float | Literal["tag"] | None = "tag",
+    saturation: float | None = None,
+    crs: str | None = None,
+    onto: GeoBox | None = None,
+    shift_m: tuple[float, float] = (0.0, 0.0),
+) -> FilePixels:
+    """An image's pixels, on its own grid or on ``onto``.
+
+    bands: names of all bands in the file's order (an alpha or quality band among them is told by
+    its name); None = by the file's own descriptions, else ``band1``, ``band2`` ….
+    nodata: "tag" = what the file declares. scale, offset: applied to values, one or one a band.
+    onto: read by window where the grids differ by whole pixels, shifted by cubic convolution where
+    they differ by a part of one, else warped; coarser grids get the mean of what they cover.
+    shift_m: the image is moved by (east, north) metres on the target grid before that.
+    Without georeference ``geobox.crs`` is None.
+
+    Files of strangers are opened in a child (``safe.in_child``). Raises: UnreadableFile,
+    MissingOption where ``bands`` do not fit, CRSMissing.
+    """
+    return FilePixels(
+        path,
+        bands=bands,
+        quality_codes=quality_codes,
+        quality_path=quality_path,
+        scale=scale,
+        offset=offset,
+        nodata=nodata,
+        saturation=saturation,
+        crs=crs,
+        onto=onto,
+        shift_m=shift_m,
+    )
+
+
+def _bands(
+    path: Path, header: dict[str, Any], given: Sequence[str] | None
+) -> tuple[tuple[str, ...], tuple[int, ...], tuple[int, str] | None]:
+    """(names, band numbers, (number, table) of the quality band)."""
+    labels: list[str | None] = list(header["descriptions"])
+    colors = list(header["colors"])
+    if given is not None:
+        spectral = [n for n, color in enumerate(colors) if color != "alpha"]
+        if len(given) == len(labels):
+            labels, colors = list(given), ["undefined"] * len(labels)
+        elif len(given) == len(spectral):
+            for number, name in zip(spectral, given, strict=True):
+                labels[number] = name
+        else:
+            raise MissingOption(
+                "{path}: has {count} bands, but --bands names {given}; name every band in the file's order.",
+                path=path,
+                count=len(labels),
+                given=len(given),
+            )
+    quality: tuple[int, str] | None = None
+    names: dict[int, str] = {}
+    aside: dict[int, str] = {}
+    for number, (label, color) in enumerate(zip(labels, colors, strict=True), start=1):
+        meaning = sensors.meaning(label, None)
+        if color == "alpha" or meaning.kind == "alpha":
+            continue
+        if meaning.kind == "quality" and len(labels) > 1:
+            quality = quality or ((number, meaning.name) if meaning.name else None)
+            continue
+        kept = aside if meaning.kind == "auxiliary" and given is None else names
+        kept[number] = meaning.name if meaning.kind == "band" else (label or f"band{number}")
+    names = names or aside
+    if not names:
+        raise UnreadableFile("{path}: has no band to look at, only masks; name another file.", path=path)
+    return tuple(names.values()), tuple(names), quality

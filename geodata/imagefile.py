@@ -1,0 +1,195 @@
+"""[io] The one place where an image file is opened: kinds, limits, what its header says."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from geodata import safe, sensors
+from geodata.errors import EmptyData, UnreadableFile
+
+KINDS = ("GTiff", "PNG", "JPEG", "JP2OpenJPEG")
+"""Drivers that open a file as an image; by content, never by its suffix."""
+DTYPES = ("uint8", "uint16", "int16", "float32")
+WIDER = {"int8": "int16", "uint32": "float32", "int32": "float32", "float64": "float32"}
+"""Other types are stored as these; integers beyond 2^24 lose their last digits."""
+MAX_BANDS = 512
+SAMPLE = 512
+"""Rows and columns of the sample from which codes of quality bands are told."""
+
+
+def opened(path: str | os.PathLike[str]) -> DatasetReader:
+    """The image at ``path``, its header read and within the limits of ``safe``.
+
+    Untrusted files are opened in a child only (``safe.in_child``). Raises: UnreadableFile.
+    """
+    file = safe.local_file(path)
+    if not file.is_file():
+        raise UnreadableFile("{path}: this is a folder; name an image file (GeoTIFF, PNG, JPEG, JPEG 2000).", path=path)
+    if file.stat().st_size == 0:
+        raise EmptyData("{path}: the file is empty; check that it was copied completely.", path=path)
+    try:
+        with warnings.catch_warnings(), rasterio.Env():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            dataset = DatasetReader(str(file), driver=list(KINDS))  # rasterio.open takes one driver only
+    except RasterioError:
+        raise UnreadableFile(
+            "{path}: not an image that is opened here (GeoTIFF, PNG, JPEG, JPEG 2000), or damaged; check the file.",
+            path=path,
+        ) from None
+    try:
+        _check_limits(dataset, path)
+    except BaseException:
+        dataset.close()
+        raise
+    return dataset
+
+
+def _check_limits(dataset: DatasetReader, path: object) -> None:
+    kinds = set(dataset.dtypes)
+    if dataset.count == 0 or len(kinds) > 1 or not kinds <= {*DTYPES, *WIDER}:
+        raise UnreadableFile(
+            "{path}: pixels of type {dtype} are not read; convert it to 8 or 16 bit integers or 32 bit floats.",
+            path=path,
+            dtype=", ".join(sorted(kinds)) or "–",
+        )
+    if dataset.count > MAX_BANDS or dataset.width * dataset.height > safe.MAX_PIXELS:
+        raise UnreadableFile(
+            "{path}: it claims {width} × {height} pixels in {count} bands, beyond the limit of {limit} pixels and"
+            " {bands} bands; cut it into tiles.",
+            path=path,
+            width=dataset.width,
+            height=dataset.height,
+            count=dataset.count,
+            limit=safe.MAX_PIXELS,
+            bands=MAX_BANDS,
+        )
+    rows, columns = dataset.block_shapes[0]
+    size = rows * columns * dataset.count * np.dtype(dataset.dtypes[0]).itemsize
+    if size > safe.MAX_BLOCK_BYTES:
+        raise UnreadableFile(
+            "{path}: one block of it holds {rows} × {columns} pixels, {mb} MB, beyond the limit of {limit} MB;"
+            " write it anew with tiles of 512 pixels.",
+            path=path,
+            rows=rows,
+            columns=columns,
+            mb=size // 1024**2,
+            limit=safe.MAX_BLOCK_BYTES // 1024**2,
+        )
+
+
+@contextmanager
+def reading(path: object) -> Iterator[None]:
+    """Turns a failure of reading pixels into a sentence about ``path``."""
+    try:
+        yield
+    except RasterioError:
+        raise UnreadableFile(
+            "{path}: some of its pixels cannot be read, the file is damaged or incomplete; fetch it again.", path=path
+        ) from None
+
+
+def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What the header of an image says, read in a child process.
+
+    Keys: driver, width, height, count, dtype, crs (WKT or None), transform (a b c d e f),
+    georeferenced, gcps, rpcs, nodata, mask ("none", "nodata", "alpha", "mask"), descriptions,
+    colors, tags, band_tags, scales, offsets; samples {band number: values present} of bands that
+    look like quality or alpha; block, size_bytes.
+
+    Raises: UnreadableFile, EmptyData.
+    """
+    return safe.in_child("geodata.imagefile:describe_here", str(path), about=path)
+
+
+def describe_here(path: str) -> dict[str, Any]:
+    """``describe`` in this process: for the child, and for files of ours."""
+    with opened(path) as dataset, reading(path):
+        found = header(dataset)
+        found["samples"] = {
+            number: _values_present(dataset, number)
+            for number, (text, color) in enumerate(zip(found["descriptions"], found["colors"], strict=True), start=1)
+            if color == "alpha" or sensors.meaning(text, None).kind in ("quality", "alpha")
+        }
+    return found
+
+
+def header(dataset: DatasetReader) -> dict[str, Any]:
+    tags = dict(dataset.tags())
+    for domain in ("IMAGERY", "SENSOR", "XMP_STAC"):
+        tags.update(dataset.tags(ns=domain))
+    transform = dataset.transform
+    return {
+        "driver": dataset.driver,
+        "width": dataset.width,
+        "height": dataset.height,
+        "count": dataset.count,
+        "dtype": dataset.dtypes[0],
+        "crs": dataset.crs.to_wkt() if dataset.crs else None,
+        "transform": tuple(transform)[:6],
+        "georeferenced": not transform.is_identity,
+        "gcps": len(dataset.gcps[0]),
+        "rpcs": bool(dataset.tags(ns="RPC")),
+        "nodata": dataset.nodata,
+        "mask": _mask(dataset),
+        "descriptions": [text or None for text in dataset.descriptions],
+        "colors": _colors(dataset),
+        "tags": tags,
+        "band_tags": [dataset.tags(number) for number in dataset.indexes],
+        "scales": [float(v) for v in dataset.scales],
+        "offsets": [float(v) for v in dataset.offsets],
+        "block": dataset.block_shapes[0],
+        "size_bytes": Path(dataset.name).stat().st_size,
+    }
+
+
+def _colors(dataset: DatasetReader) -> list[str]:
+    try:
+        return [color.name for color in dataset.colorinterp]
+    except ValueError:  # an interpretation that rasterio has no name for
+        return ["undefined"] * dataset.count
+
+
+def _mask(dataset: DatasetReader) -> str:
+    flags = dataset.mask_flag_enums[0]
+    if MaskFlags.alpha in flags or ColorInterp.alpha.name in _colors(dataset):
+        return "alpha"
+    if MaskFlags.nodata in flags:
+        return "nodata"
+    return "mask" if MaskFlags.per_dataset in flags else "none"
+
+
+def _values_present(dataset: DatasetReader, number: int) -> list[int]:
+    shape = (min(SAMPLE, dataset.height), min(SAMPLE, dataset.width))
+    sample: NDArray[Any] = dataset.read(number, out_shape=shape, resampling=Resampling.nearest)
+    if sample.dtype.kind == "f":
+        sample = sample[np.isfinite(sample)]
+    return sorted({int(v) for v in np.unique(sample)[:4096]})
+
+
+def read_window(
+    dataset: DatasetReader,
+    indexes: list[int] | int,
+    window: tuple[int, int, int, int],
+    out_shape: tuple[int, int] | None = None,
+    resampling: Resampling = Resampling.average,
+) -> NDArray[Any]:
+    """Rows y0:y1 and columns x0:x1 of ``window`` = (y0, y1, x0, x1), shrunk to ``out_shape`` if given."""
+    y0, y1, x0, x1 = window
+    area = Window(x0, y0, x1 - x0, y1 - y0)
+    if out_shape is None:
+        return dataset.read(indexes, window=area)
+    shape = out_shape if isinstance(indexes, int) else (len(indexes), *out_shape)
+    return dataset.read(indexes, window=area, out_shape=shape, resampling=resampling)
