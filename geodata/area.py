@@ -65,7 +65,7 @@ def polygon_area_m2(geometries: NDArray[np.object_], central_meridian_deg: float
     """
     geometries = np.asarray(geometries, dtype=object)
     area = np.zeros(geometries.shape, np.float64)
-    for xy, starts, sign, owner in _rings(geometries):
+    for xy, starts, sign, owner in rings(geometries):
         area += np.bincount(owner, sign * np.abs(_ring_sums(xy, starts)), len(area))
     return area
 
@@ -116,10 +116,10 @@ def mu(m2: float) -> float:
     return m2 * 3 / 2000
 
 
-_Rings = tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64], NDArray[np.intp]]
+Rings = tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64], NDArray[np.intp]]
 
 
-def _rings(geometries: NDArray[np.object_]) -> Iterator[_Rings]:
+def rings(geometries: NDArray[np.object_]) -> Iterator[Rings]:
     """(vertices (m, 2), first vertex of each ring (r,), +1 shell or -1 hole (r,), geometry (r,)).
 
     Polygons without holes, nearly all of them, are read without making ring objects.
@@ -139,11 +139,11 @@ def _rings(geometries: NDArray[np.object_]) -> Iterator[_Rings]:
         parts, of_part = shapely.get_parts(parts, return_index=True)
         of_other = of_other[of_part]
     areal = (shapely.get_type_id(parts) == 3) & ~shapely.is_empty(parts)
-    rings, of_polygon = shapely.get_rings(parts[areal], return_index=True)
-    if len(rings):
+    lines, of_polygon = shapely.get_rings(parts[areal], return_index=True)
+    if len(lines):
         sign = np.where(np.diff(of_polygon, prepend=-1) > 0, 1.0, -1.0)  # the shell comes first
         owner = others[of_other[areal][of_polygon]]
-        yield shapely.get_coordinates(rings), _starts(shapely.get_num_coordinates(rings)), sign, owner
+        yield shapely.get_coordinates(lines), _starts(shapely.get_num_coordinates(lines)), sign, owner
 
 
 def _starts(sizes: NDArray[np.integer]) -> NDArray[np.intp]:

@@ -63,7 +63,7 @@ def write_store(folder: Path, batches: Iterable[pa.RecordBatch], *, zone: str) -
         boxes, areas = _spill(batches, spill, central_meridian(zone))
         if not len(boxes):
             raise EmptyData("{path}: there is no parcel in it; give a layer with polygons.", path=str(folder))
-        order = np.argsort(_hilbert_keys(boxes), kind="stable")
+        order = hilbert_order(boxes)
         schema = _gather(spill, order, folder / "parcels.arrow")
     boxes, areas = boxes[order], areas[order]
     first = np.arange(0, len(boxes), BLOCK)
@@ -158,15 +158,18 @@ class ParcelStore:
 
     def geometries(self, rows: NDArray[np.integer]) -> NDArray[np.object_]:
         """Polygons of these rows, in their order, in ``zone``."""
-        return shapely.from_wkb(self._take("wkb", rows).to_numpy(zero_copy_only=False))
+        return shapely.from_wkb(self._take(["wkb"], rows).column("wkb").to_numpy(zero_copy_only=False))
 
     def attributes(self, rows: NDArray[np.integer], names: Sequence[str]) -> dict[str, list]:
         """{name: value of each row}; a column that is not held is not in the answer, no value is None."""
-        return {name: self._take(name, rows).to_pylist() for name in names if name in self.columns}
+        held = [name for name in names if name in self.columns]
+        taken = self._take(held, rows) if held else None
+        return {name: taken.column(name).to_pylist() for name in held} if taken else {}
 
     def column(self, name: str, first: int = 0, last: int | None = None) -> pa.Array:
         """Values of rows ``first`` … ``last`` - 1 as Arrow: for work over a whole layer, slice by slice."""
-        return self._take(name, np.arange(first, self._rows if last is None else min(last, self._rows)))
+        rows = np.arange(first, self._rows if last is None else min(last, self._rows))
+        return self._take([name], rows).column(name)
 
     def batches(self, size: int = ROWS_A_BATCH) -> Iterator[tuple[NDArray[np.object_], dict[str, list]]]:
         """(geometries, attributes) of all rows in order, ``size`` at a time, for exports."""
@@ -176,7 +179,7 @@ class ParcelStore:
 
     @cached_property
     def _tree(self) -> shapely.STRtree:
-        return shapely.STRtree(shapely.box(*self.blocks.T))
+        return shapely.STRtree(np.atleast_1d(shapely.box(*self.blocks.T)))
 
     @cached_property
     def _file(self) -> pa.RecordBatchFileReader:
@@ -195,23 +198,22 @@ class ParcelStore:
             )
         return values
 
-    def _take(self, name: str, rows: NDArray[np.integer]) -> pa.Array:
+    def _take(self, names: list[str], rows: NDArray[np.integer]) -> pa.RecordBatch:
         rows = np.asarray(rows, np.intp)
         batch_of_row = rows // ROWS_A_BATCH
-        batches = np.unique(batch_of_row)
-        if not len(batches):
-            return pa.array([], self._file.schema.field(name).type)
         order = np.argsort(batch_of_row, kind="stable")
-        splits = np.searchsorted(batch_of_row[order], batches[1:])
+        batches, first = np.unique(batch_of_row[order], return_index=True)
+        if not len(batches):
+            return self._file.get_batch(0).select(names).slice(0, 0)
         pieces = [
-            self._file.get_batch(int(batch)).column(name).take(pa.array(rows[part] - batch * ROWS_A_BATCH))
-            for batch, part in zip(batches, np.split(order, splits), strict=True)
+            self._file.get_batch(int(batch)).select(names).take(pa.array(rows[part] - batch * ROWS_A_BATCH))
+            for batch, part in zip(batches, np.split(order, first[1:]), strict=True)
         ]
         if len(pieces) == 1:
             return pieces[0]
         back = np.empty(len(order), np.intp)
         back[order] = np.arange(len(order))
-        return pa.concat_arrays(pieces).take(pa.array(back))
+        return pa.concat_batches(pieces).take(pa.array(back))
 
 
 def _union(boxes: NDArray[np.float64]) -> tuple[float, float, float, float]:
@@ -269,6 +271,11 @@ def _cast(values: pa.Array, kept: pa.DataType) -> pa.Array:
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     return pc.cast(values, kept)
+
+
+def hilbert_order(boxes: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Order in which (n, 4) boxes, none of them NaN, follow the Hilbert curve: neighbours come together."""
+    return np.argsort(_hilbert_keys(boxes), kind="stable")
 
 
 def _hilbert_keys(boxes: NDArray[np.float64], order: int = 16) -> NDArray[np.uint32]:
