@@ -1,17 +1,27 @@
-"""What a change looks like (疑似 …), how sure, how urgent, with reasons in words."""
+"""What a change looks like (疑似 …), how sure, how urgent, with reasons in words.
+
+Asked in this order: is its outline seen, does it touch farmland, is it a crop's doing, is it
+approved, is it recorded as facility farmland. What is left is a flag. Each answer other than a
+flag is an outcome of its own, with its numbers: nothing is dropped silently.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
-from geodata.layers import Layer
+from geodata.layers import Kind, Layer
 from geodata.words import Text, both
+from pipeline import wording
+from pipeline.cases.law import Rules
+from pipeline.cases.law import rules as rules_of
 from pipeline.changes import BandStatistics, Change
-from pipeline.flags import Flag
+from pipeline.flags import Flag, Reason, flag_id
+from pipeline.looks import SAME_AS_RING, Looks, kind_of, look
 from pipeline.overlay import Occupied
+from pipeline.plain import rounded, to_plain
 
 KINDS: Mapping[str, str] = {
     "construction": "suspected building",
@@ -27,6 +37,16 @@ KINDS: Mapping[str, str] = {
 
 HIGH, MEDIUM = 0.75, 0.50
 """Confidence at and above which it is called high, medium; below: low."""
+
+ONE_SCENE = 0.74
+"""Most that one scene coarser than ``FINE_M`` can give: high takes a second look."""
+FINE_M = 2.5
+SUREST = {"earthwork": 0.60, "nursery": 0.45, "other": 0.45}
+"""Most for kinds that a field can look like for a while."""
+GRAVITY = {"construction": 1.0, "hardening": 0.9, "road": 0.8, "pond": 0.8, "earthwork": 0.8, "nursery": 0.4}
+"""How hard the change is to undo; 0.3 for the kinds not named."""
+
+BEIJING = timezone(timedelta(hours=8))
 
 
 def kind_name(kind: str) -> Text:
@@ -56,7 +76,43 @@ class Outcome:
 
     def to_json(self) -> dict[str, Any]:
         """A row of ``Inspection.outcomes``."""
-        raise NotImplementedError
+        inside = self.occupied.geometry.representative_point()
+        return {
+            "reason": self.reason,
+            "area_m2": self.occupied.patch_m2,
+            "lon": round(inside.x, 7),
+            "lat": round(inside.y, 7),
+            "text": dict(self.text),
+            "geometry": to_plain(self.occupied.geometry),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """All that is known of one change when it is judged. season_days: days of the year apart."""
+
+    change: Change
+    occupied: Occupied
+    looks: Looks
+    kind: str
+    evidence: float
+    gsd_m: float
+    before_at: datetime
+    after_at: datetime
+    season_days: int
+    layers: Sequence[Layer]
+    quality_known: bool
+    rules: Rules
+
+    @property
+    def flooded(self) -> bool:
+        return self.kind == "pond" and self.after_at.astimezone(BEIJING).month in self.rules.flooded_months
+
+    def share(self, area_m2: float) -> float:
+        return area_m2 / self.occupied.patch_m2 if self.occupied.patch_m2 > 0 else 0.0
+
+    def overlay_m2(self, kind: Kind) -> float:
+        return self.occupied.overlays.get(kind, (0.0, 0.0))[0]
 
 
 def triage(
@@ -70,6 +126,133 @@ def triage(
     layers: Sequence[Layer] = (),
     quality_known: bool = True,
     settings_digest: str = "",
+    rules: Rules | None = None,
 ) -> Flag | Outcome:
-    """A flag, or the outcome that explains the change. layers: all that were overlaid."""
-    raise NotImplementedError
+    """A flag, or the outcome that explains the change.
+
+    gsd_m: of the coarser scene. layers: all that were overlaid. rules: None = in force on AFTER's day.
+    """
+    looks = look(change.spectra, statistics, occupied.geometry, gsd_m)
+    kind, evidence = kind_of(looks, gsd_m)
+    facts = Facts(
+        change=change,
+        occupied=occupied,
+        looks=looks,
+        kind=kind,
+        evidence=evidence,
+        gsd_m=gsd_m,
+        before_at=before.acquired_at,
+        after_at=after.acquired_at,
+        season_days=season_days(before.acquired_at, after.acquired_at),
+        layers=layers,
+        quality_known=quality_known,
+        rules=rules or rules_of(after.acquired_at.astimezone(BEIJING).date()),
+    )
+    for reason, asked in _QUESTIONS:
+        text = asked(facts)
+        if text is not None:
+            return Outcome(reason, change, occupied, text)
+    return _flag(facts, settings_digest)
+
+
+def season_days(one: datetime, other: datetime) -> int:
+    """Days between two days of the year, whatever the years: 0 to 183."""
+    apart = abs(one.timetuple().tm_yday - other.timetuple().tm_yday)
+    return min(apart, 366 - apart)
+
+
+def _cloud_edge(facts: Facts) -> Text | None:
+    return wording.cloud_edge(facts) if facts.change.edge_unseen >= facts.rules.unseen else None
+
+
+def _off_farmland(facts: Facts) -> Text | None:
+    touched = max(facts.occupied.farmland_gross_m2, facts.overlay_m2(Kind.BASIC_FARMLAND))
+    share, rules = facts.share(touched), facts.rules
+    little = touched < rules.off_m2 and share < rules.off_share
+    edge = share < rules.off_edge_share and touched < facts.looks.edge_m2
+    return wording.off_farmland(facts, touched) if little or edge else None
+
+
+def _seasonal(facts: Facts) -> Text | None:
+    looks = facts.looks
+    if looks.ring_moved > 0 and looks.beyond <= SAME_AS_RING * looks.moved:
+        return wording.like_neighbours(facts)
+    if facts.kind != "crop":
+        return None
+    return wording.still_green(facts) if looks.after.vegetated else wording.bare_field(facts)
+
+
+def _explained(facts: Facts, kind: Kind) -> Text | None:
+    """Needed: ``explained_share``, less what half a pixel along the outline can be wrong by."""
+    edge = min(facts.share(facts.looks.edge_m2), facts.rules.explained_edge_share)
+    needed = min(facts.rules.explained_share, 1.0 - edge)
+    return wording.explained(facts, kind) if facts.share(facts.overlay_m2(kind)) >= needed else None
+
+
+_QUESTIONS = (
+    ("cloud_edge", _cloud_edge),
+    ("off_farmland", _off_farmland),
+    ("seasonal", _seasonal),
+    ("approved", lambda facts: _explained(facts, Kind.APPROVED)),
+    ("facility", lambda facts: _explained(facts, Kind.FACILITY)),
+)
+
+
+def _flag(facts: Facts, settings_digest: str) -> Flag:
+    change = replace(facts.change, geometry=rounded(facts.change.geometry))
+    occupied = replace(facts.occupied, geometry=rounded(facts.occupied.geometry))
+    editions: dict[str, list[str]] = {}
+    for layer in facts.layers:
+        held = editions.setdefault(layer.kind.value, [])
+        if layer.edition not in held:
+            held.append(layer.edition)
+    return Flag(
+        id=flag_id(change, settings_digest),
+        change=change,
+        occupied=occupied,
+        kind=facts.kind,
+        confidence=round(_confidence(facts), 3),
+        urgency=round(_urgency(facts), 3),
+        reasons=tuple(_said(wording.reasons(facts))),
+        doubts=tuple(_said(wording.doubts(facts))),
+        before_at=facts.before_at,
+        after_at=facts.after_at,
+        gsd_m=facts.gsd_m,
+        layers=editions,
+    )
+
+
+def _said(sentences: Sequence[tuple[Text, Text]]) -> list[Reason]:
+    return [Reason(dict(title), dict(text)) for title, text in sentences]
+
+
+def _confidence(facts: Facts) -> float:
+    """0.20, and up to 0.25 for the score, 0.25 for the contrast to the surroundings, 0.20 for the
+    kind's own evidence, 0.10 for the size; less for what was not seen or cannot be told."""
+    change, looks = facts.change, facts.looks
+    value = (
+        0.20
+        + 0.25 * _within((change.score - 0.5) / 0.4)
+        + 0.25 * _within(looks.beyond / 0.6)
+        + 0.20 * facts.evidence
+        + 0.10 * _within((change.area_px - 4) / 36)
+        - 0.30 * change.edge_unseen
+        - (0.0 if facts.quality_known else 0.08)
+        - (0.10 if facts.season_days > facts.rules.far_days else 0.0)
+        - (0.20 if facts.flooded else 0.0)
+    )
+    most = min(SUREST.get(facts.kind, 0.90), 0.90 if facts.gsd_m <= FINE_M else ONE_SCENE)
+    return min(most, max(0.05, value))
+
+
+def _urgency(facts: Facts) -> float:
+    """0.10, and up to 0.30 for permanent basic farmland, 0.35 for the area against 5/10 亩, 0.25 for the kind."""
+    occupied = facts.occupied
+    basic = occupied.overlays.get(Kind.BASIC_FARMLAND, (0.0, 0.0))
+    touched = _within(basic[0] / max(1.0, occupied.farmland_gross_m2)) if basic[0] >= facts.rules.off_m2 else 0.0
+    area = _within(facts.rules.criminal_ratio(basic[1], occupied.farmland_net_m2))
+    return 0.10 + 0.30 * touched + 0.35 * area + 0.25 * GRAVITY.get(facts.kind, 0.3)
+
+
+def _within(value: float) -> float:
+    return min(1.0, max(0.0, value))

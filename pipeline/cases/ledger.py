@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -256,7 +257,7 @@ class _Recording:
             payload=payload,
             evidence=(),
             schema_version=SCHEMA_VERSION,
-            software_version=version("gengxun"),
+            software_version=_software(),
             previous_hash=self.hash,
             hash="",
         )
@@ -292,6 +293,11 @@ class _Recording:
     def _insert(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
         if rows:
             self.connection.execute(table.insert(), rows)
+
+
+@cache
+def _software() -> str:
+    return version("gengxun")
 
 
 def _batched(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:

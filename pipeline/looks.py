@@ -1,0 +1,235 @@
+"""What a patch looks like: measures relative to its own pair, and the kind they speak for.
+
+Nothing here is an absolute number of the sensor. Every band is put on the scale where BEFORE's
+2nd percentile is 0 and its 98th is 1 (AFTER is harmonised to BEFORE); so the same rules hold for
+reflectance, raw DN and photographs. On that scale crops are dark and green, bare soil is bright
+and reddish, roofs and concrete are bright and neutral or blue, water is dark in the infrared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from pipeline.changes import BandStatistics, Spectra
+
+VEGETATED = 0.20
+"""Scaled vegetation (``_green``) at and above which ground counts as vegetated."""
+EXPOSED, EXPOSED_GAIN = 0.50, 0.15
+"""Brightness, and its gain over both the ground before and the surroundings, of ground laid bare or built on."""
+SAME_AS_RING = 0.35
+"""Of the patch's own change: less than this beyond the surroundings' change is the season's doing."""
+STANDS_OUT = 0.25
+"""Distance from the surroundings (RMS, scaled) that a field between fields does not reach."""
+WET, WET_DARK = 0.12, 0.25
+"""Scaled green minus infrared of water, and how dark the infrared must be."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One ground at one date. bright: visible brightness. green: scaled vegetation. index: NDVI, or
+    ``green`` where there is no infrared, for the words. wet: scaled wetness. blue: scaled blue − red.
+    infrared: scaled, the darkest of nir and swir. None = the bands are not there."""
+
+    bright: float
+    green: float | None
+    index: float | None
+    wet: float | None
+    blue: float | None
+    infrared: float | None
+
+    @property
+    def vegetated(self) -> bool:
+        return self.green is not None and self.green >= VEGETATED
+
+    @property
+    def water(self) -> bool:
+        return (
+            self.wet is not None and self.infrared is not None and self.wet >= WET and self.infrared <= WET_DARK
+        ) and not self.vegetated
+
+
+@dataclass(frozen=True)
+class Looks:
+    """A patch and its ring at both dates. moved, ring_moved: RMS of the change over the bands, scaled.
+    beyond: of the patch's change minus the ring's; apart: patch against ring AFTER, RMS.
+    texture: standard deviation AFTER, scaled; rougher: its ratio to BEFORE's.
+    length_m, width_m: of the rectangle with its area and outline; edge_m2: half a pixel along the outline."""
+
+    before: View
+    after: View
+    ring_before: View
+    ring_after: View
+    moved: float
+    ring_moved: float
+    beyond: float
+    apart: float
+    texture: float
+    rougher: float
+    length_m: float
+    width_m: float
+    edge_m2: float
+    infrared: bool
+
+    @property
+    def gain(self) -> float:
+        """Brightness beyond what stood there and what surrounds it."""
+        return self.after.bright - max(self.before.bright, self.ring_after.bright)
+
+    @property
+    def exposed(self) -> bool:
+        return self.after.bright >= EXPOSED and self.gain >= EXPOSED_GAIN
+
+    @property
+    def elongated(self) -> bool:
+        return self.width_m > 0 and self.length_m / self.width_m >= 5 and self.length_m >= 40
+
+
+def look(spectra: Spectra, statistics: BandStatistics, geometry: BaseGeometry, gsd_m: float) -> Looks:
+    """geometry: the patch in lon/lat."""
+    scale = _scale(statistics)
+    before, after = _scaled(spectra.before, scale), _scaled(spectra.after, scale)
+    ring_before, ring_after = _scaled(spectra.ring_before, scale), _scaled(spectra.ring_after, scale)
+    std_before = _spread(spectra.before_std, scale)
+    std_after = _spread(spectra.after_std, scale)
+    move, ring_move = _minus(after, before), _minus(ring_after, ring_before)
+    length, width, outline = _extent(geometry, gsd_m)
+    return Looks(
+        before=_view(before, spectra.before),
+        after=_view(after, spectra.after),
+        ring_before=_view(ring_before, spectra.ring_before),
+        ring_after=_view(ring_after, spectra.ring_after),
+        moved=_rms(move),
+        ring_moved=_rms(ring_move),
+        beyond=_rms(_minus(move, ring_move)) if ring_move else _rms(move),
+        apart=_rms(_minus(after, ring_after)) if ring_after else _rms(move),
+        texture=std_after,
+        rougher=std_after / std_before if std_before > 0.01 else 1.0,
+        length_m=length,
+        width_m=width,
+        edge_m2=0.5 * gsd_m * outline,
+        infrared="nir" in after and "red" in after,
+    )
+
+
+def kind_of(looks: Looks, gsd_m: float) -> tuple[str, float]:
+    """(kind, evidence 0 to 1): what the patch now most looks like; "crop" = still a field."""
+    now, before = looks.after, looks.before
+    if now.water and not before.water:
+        return "pond", _ramp(looks.beyond, 0.2, 0.6)
+    if now.vegetated:
+        return _green_kind(looks)
+    narrow = looks.width_m <= 12 + 1.5 * gsd_m
+    if looks.elongated and narrow and (looks.exposed or looks.beyond >= STANDS_OUT):
+        return "road", 0.5 + 0.5 * _ramp(looks.length_m / looks.width_m, 5, 15)
+    if looks.exposed:
+        return _exposed_kind(looks)
+    if before.vegetated and looks.apart >= STANDS_OUT and looks.beyond >= STANDS_OUT:
+        reddish = now.blue is not None and now.blue <= -0.05
+        return ("earthwork" if reddish else "other"), 0.2 * _ramp(looks.beyond, 0.2, 0.6)
+    return "crop", 0.0
+
+
+def _green_kind(looks: Looks) -> tuple[str, float]:
+    """Green now: a crop, unless it shines through plastic, or stands darker and rougher than any crop around."""
+    now, ring = looks.after, looks.ring_after
+    if now.bright >= 0.75 and looks.gain >= 0.25:
+        return "greenhouse", _ramp(now.bright, 0.7, 1.2)
+    darker = ring.bright - now.bright
+    if looks.apart >= STANDS_OUT and looks.beyond >= STANDS_OUT and not ring.vegetated and darker >= 0.1:
+        return "nursery", 0.4 * _ramp(looks.rougher, 0.8, 2.0)
+    if looks.rougher >= 1.8 and darker >= 0.08 and looks.apart >= 0.15:
+        return "nursery", 0.5 * _ramp(looks.rougher, 1.5, 3.0)
+    return "crop", 0.0
+
+
+def _exposed_kind(looks: Looks) -> tuple[str, float]:
+    """Bright now: plastic, roof, concrete or bare soil."""
+    now = looks.after
+    strength = _ramp(looks.gain, EXPOSED_GAIN, 0.6)
+    if now.blue is not None and now.blue <= -0.2:
+        return "earthwork", 0.6 * strength
+    if now.green is not None and now.green >= 0.08 and looks.infrared and now.bright >= 0.75:
+        return "greenhouse", 0.7 * strength
+    blue_roof = now.blue is not None and now.blue >= 0.15
+    if blue_roof or looks.texture >= 0.25 or now.bright >= 1.2:
+        return "construction", 0.4 + 0.6 * strength
+    return "hardening", 0.3 + 0.6 * strength
+
+
+Scale = Mapping[str, tuple[float, float]]
+
+
+def _scale(statistics: BandStatistics) -> dict[str, tuple[float, float]]:
+    """{band: (value at 0, width)}; a band without spread says nothing and is left out."""
+    return {b: (p[0], p[4] - p[0]) for b, p in statistics.before.items() if p[4] > p[0]}
+
+
+def _scaled(values: Mapping[str, float], scale: Scale) -> dict[str, float]:
+    found = {b: (values[b] - low) / width for b, (low, width) in scale.items() if b in values}
+    return {b: v for b, v in found.items() if math.isfinite(v)}
+
+
+def _spread(std: Mapping[str, float], scale: Scale) -> float:
+    found = [std[b] / width for b, (_, width) in scale.items() if b in std and math.isfinite(std[b])]
+    return float(np.mean(found)) if found else 0.0
+
+
+def _minus(left: Mapping[str, float], right: Mapping[str, float]) -> dict[str, float]:
+    return {b: left[b] - right[b] for b in left if b in right}
+
+
+def _rms(values: Mapping[str, float]) -> float:
+    return math.sqrt(sum(v * v for v in values.values()) / len(values)) if values else 0.0
+
+
+def _view(scaled: Mapping[str, float], values: Mapping[str, float]) -> View:
+    visible = [scaled[b] for b in ("blue", "green", "red") if b in scaled] or list(scaled.values())
+    dark = [scaled[b] for b in ("nir", "swir1", "swir2") if b in scaled]
+    green = _green(scaled)
+    return View(
+        bright=float(np.mean(visible)) if visible else 0.0,
+        green=green,
+        index=_ndvi(values) if {"red", "nir"} <= scaled.keys() else green,
+        wet=scaled["green"] - min(dark) if dark and "green" in scaled else None,
+        blue=scaled["blue"] - scaled["red"] if {"blue", "red"} <= scaled.keys() else None,
+        infrared=min(dark) if dark else None,
+    )
+
+
+def _green(scaled: Mapping[str, float]) -> float | None:
+    """Scaled infrared minus red; in a photograph twice the excess of green over red and blue."""
+    if {"red", "nir"} <= scaled.keys():
+        return scaled["nir"] - scaled["red"]
+    if {"red", "green", "blue"} <= scaled.keys():
+        return 2.0 * (scaled["green"] - (scaled["red"] + scaled["blue"]) / 2)
+    return None
+
+
+def _ndvi(values: Mapping[str, float]) -> float | None:
+    total = values["nir"] + values["red"]
+    return (values["nir"] - values["red"]) / total if total > 0 else None
+
+
+def _extent(geometry: BaseGeometry, gsd_m: float) -> tuple[float, float, float]:
+    """(length, width, outline) in m; length and width of the rectangle with this area and outline.
+
+    Stairs of pixels are straightened first: they would lengthen a slanting outline by up to 41 %.
+    """
+    latitude = math.radians(geometry.centroid.y)
+    factors = np.array([111_320.0 * math.cos(latitude), 110_900.0])
+    metres = shapely.transform(geometry, lambda xy: (xy - xy.mean(axis=0)) * factors)
+    smooth = metres.simplify(0.75 * gsd_m)
+    area, half = metres.area, (smooth.length or metres.length) / 2
+    root = math.sqrt(max(0.0, half * half - 4 * area))
+    length = (half + root) / 2
+    return length, area / length if length else 0.0, 2 * half
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    return min(1.0, max(0.0, (value - low) / (high - low)))
