@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -12,42 +12,41 @@ from geodata.words import Text
 
 @dataclass(frozen=True)
 class RunScene:
-    """One side of the pair. thumb: href from the site's root, or None. usable_pct: share of the
-    compared ground that was clear, cloud_pct of the scene; None = quality unknown."""
+    """One side of the pair. name: of the file handed in. cloud_pct: of the scene, None = quality
+    unknown. thumb: href from the site's root, or None. day, gsd_m: None where the scene was removed."""
 
     id: str
     platform: str
     name: str
-    day: date
-    gsd_m: float
+    day: date | None
+    gsd_m: float | None
     cloud_pct: float | None
-    usable_pct: float | None
     thumb: str | None
 
 
 @dataclass(frozen=True)
 class Tie:
-    """A tie point: where (0 to 1 of the image, y down) and how far off before and after, in px."""
+    """A tie point: where (0 to 1 of the image, y down), and how far off before and after, in px."""
 
     x: float
     y: float
-    dx: float
-    dy: float
-    used: bool = True
+    before: tuple[float, float]
+    after: tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """before_px: length of the measured shift; after_px: what is left. used of tried tie points."""
+    """state: as ``pipeline.align.Alignment`` has it. before, after: median length of the tie points'
+    shifts before and after the move. used of tried tie points; ties: a sample of them to draw."""
 
+    state: str
     before_px: float
     after_px: float
-    gsd_m: float
+    before_m: float
+    after_m: float
     ties: tuple[Tie, ...]
     used: int
     tried: int
-    dx_px: float = 0.0
-    dy_px: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class FlagCard:
     before: str | None
     after: str | None
     kind: Text
-    mark: str
+    mark: Text
     confidence: float
     patch_m2: float
     fresh: bool = True
@@ -101,7 +100,7 @@ class Explained:
 class RunPage:
     """All that the report of one inspection shows.
 
-    json_href: the same content as JSON, a file beside the page.
+    json_href: the same content as JSON, a file beside the page. finished_at: None = not told.
     season: (agrees, sentence). unseen_m2: farmland not jointly seen, by reason, with its name.
     funnel: changes first, new last; what is between adds up to the difference.
     """
@@ -110,7 +109,7 @@ class RunPage:
     run: str
     json_href: str
     place: str
-    started_at: datetime | None
+    finished_at: datetime | None
     duration_s: float
     method: str
     version: str
@@ -131,8 +130,7 @@ class RunPage:
     layers: tuple[tuple[Text, str], ...]
     as_of: datetime
     why_none: tuple[Text, ...] = ()
-    digest: str = ""
-    settings: Mapping[str, Any] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def adds_up(self) -> bool:
