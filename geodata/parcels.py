@@ -158,7 +158,7 @@ class ParcelStore:
 
     def geometries(self, rows: NDArray[np.integer]) -> NDArray[np.object_]:
         """Polygons of these rows, in their order, in ``zone``."""
-        return shapely.from_wkb(self._take(["wkb"], rows).column("wkb").to_numpy(zero_copy_only=False))
+        return shapely.from_wkb(self._take(["wkb"], rows).column("wkb").to_pylist())
 
     def attributes(self, rows: NDArray[np.integer], names: Sequence[str]) -> dict[str, list]:
         """{name: value of each row}; a column that is not held is not in the answer, no value is None."""
@@ -179,7 +179,9 @@ class ParcelStore:
 
     @cached_property
     def _tree(self) -> shapely.STRtree:
-        return shapely.STRtree(np.atleast_1d(shapely.box(*self.blocks.T)))
+        boxes = np.empty(len(self.blocks), object)
+        boxes[:] = shapely.box(*self.blocks.T)
+        return shapely.STRtree(boxes)
 
     @cached_property
     def _file(self) -> pa.RecordBatchFileReader:
@@ -206,14 +208,20 @@ class ParcelStore:
         if not len(batches):
             return self._file.get_batch(0).select(names).slice(0, 0)
         pieces = [
-            self._file.get_batch(int(batch)).select(names).take(pa.array(rows[part] - batch * ROWS_A_BATCH))
+            self._file.get_batch(int(batch)).select(names).take(_indices(rows[part] - batch * ROWS_A_BATCH))
             for batch, part in zip(batches, np.split(order, first[1:]), strict=True)
         ]
         if len(pieces) == 1:
             return pieces[0]
         back = np.empty(len(order), np.intp)
         back[order] = np.arange(len(order))
-        return pa.concat_batches(pieces).take(pa.array(back))
+        return pa.concat_batches(pieces).take(_indices(back))
+
+
+def _indices(rows: NDArray[np.integer]) -> pa.Array:
+    """As Arrow, without ``pa.array``, which would import pandas for the asking."""
+    values = np.ascontiguousarray(rows, np.int64)
+    return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values)])
 
 
 def _union(boxes: NDArray[np.float64]) -> tuple[float, float, float, float]:
@@ -322,10 +330,10 @@ def _rows_of(batches: list[pa.RecordBatch], starts: NDArray[np.integer], rows: N
     ascending = rows[by_place]
     splits = np.searchsorted(ascending, starts)
     pieces = [
-        batch.take(pa.array(ascending[first:last] - start))
+        batch.take(_indices(ascending[first:last] - start))
         for batch, start, first, last in zip(batches, starts, splits, splits[1:], strict=False)
         if last > first
     ]
     back = np.empty(len(rows), np.intp)
     back[by_place] = np.arange(len(rows))
-    return pa.concat_batches(pieces).take(pa.array(back))
+    return pa.concat_batches(pieces).take(_indices(back))

@@ -300,6 +300,10 @@ def _add_overlay(
     out: list[dict[str, Any]], kind: Kind, patches: Geometries, zone: str, parts: Parts, day: date
 ) -> None:
     """Union area of one kind's parcels in each patch, gross and net, and their shares."""
+    if not parts:
+        for fields in out:
+            fields["overlays"][kind] = (0.0, 0.0)
+        return
     pieces = cut(patches, zone, parts)
     found = records(kind, pieces, parts)
     holds, said = in_force(kind, found, day)
@@ -319,10 +323,10 @@ def _add_overlay(
     valid = pieces.only(holds).once(patches, zone)
     gross = sum_by(valid.patch, valid.m2, len(out))
     net = sum_by(valid.patch, valid.m2 * (1 - found.kcxs[holds]), len(out))
-    slack = _slack_m2(patches, valid)
-    for fields, both_m2, full_slack in zip(out, np.stack([gross, net], 1).tolist(), slack.tolist(), strict=True):
-        m2, of_net = both_m2
-        patch_m2 = fields["patch_m2"]
-        if m2 > patch_m2 - full_slack - 0.005:  # the whole patch, to the cent
-            of_net, m2 = of_net * patch_m2 / m2, patch_m2
-        fields["overlays"][kind] = (float(cents(m2)), float(cents(of_net)))
+    # A patch wholly inside is so to the cent.
+    full = np.array([fields["patch_m2"] for fields in out])
+    whole = gross > full - _slack_m2(patches, valid) - 0.005
+    net[whole] *= full[whole] / gross[whole]
+    gross[whole] = full[whole]
+    for fields, m2 in zip(out, np.stack([cents(gross), cents(net)], axis=1).tolist(), strict=True):
+        fields["overlays"][kind] = tuple(m2)

@@ -147,7 +147,7 @@ def _uniform(
 ) -> NDArray[np.int64]:
     """The one code under each box (n, 4) in ``zone``, -1 where there are several."""
     corners = boxes[:, [[0, 1], [0, 3], [2, 1], [2, 3]]].reshape(-1, 2)
-    moved = transform(np.atleast_1d(shapely.points(corners)), zone, str(grid.geobox.crs))
+    moved = transform(np.array(shapely.points(corners), object), zone, str(grid.geobox.crs))
     cells = grid.cells(shapely.get_coordinates(moved)).reshape(-1, 4, 2)
     limit = np.array(codes.shape[::-1]) - 1
     low = np.clip(np.floor(cells.min(axis=1) - 0.02) + 1, 0, limit).astype(np.intp)  # + 1: the frame outside
