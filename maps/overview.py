@@ -11,6 +11,8 @@ from typing import Any
 import folium
 import numpy as np
 import shapely
+from branca.element import MacroElement
+from folium.template import Template
 from markupsafe import escape
 
 from geodata.area import mu
@@ -55,6 +57,7 @@ def render(page: OverviewPage, lang: str = "zh") -> str:
     )
     units = features.levels(page.districts, _names(page.rows))
     parts = assets.folium_parts(base_map(units, page.rows))
+    drawn = data(page, units, lang, frame.site)
     html = (
         style.environment(lang)
         .get_template("overview.html.j2")
@@ -62,7 +65,8 @@ def render(page: OverviewPage, lang: str = "zh") -> str:
             frame=frame,
             page=page,
             map=parts,
-            data=assets.json_block(data(page, units, lang, frame.site), "gx-data"),
+            data=assets.json_block(drawn, "gx-data"),
+            by=drawn["by"],
             seen=seen(page.inspections),
             last=page.inspections[-1] if page.inspections else None,
             funnel={s.reason: s for s in page.inspections[-1].funnel} if page.inspections else {},
@@ -95,8 +99,7 @@ def base_map(units: Mapping[str, Mapping[str, District]], rows: Sequence[Mapping
         shown = [(u, g) for u, g in drawn if u.level == level or (level == "county" and u.level == "city")]
         if shown:
             found.add_child(_layer(shown, look))
-    for unit in counties or cities:
-        found.add_child(_name(unit))
+    found.add_child(PlaceNames(counties or cities))
     return found
 
 
@@ -137,10 +140,28 @@ def _border_style(_: Any) -> dict[str, Any]:
     return {"color": "#6f7d74", "weight": 2.2, "dashArray": "9 3", "fill": False}
 
 
-def _name(unit: District) -> folium.Marker:
-    html = f'<span class="gx-place">{escape(unit.name)}</span>'
-    icon = folium.DivIcon(html=html, icon_size=(0, 0), class_name="gx-place-icon")
-    return folium.Marker(features.label_point(unit.geometry), icon=icon, interactive=False, keyboard=False)
+class PlaceNames(MacroElement):
+    """Names as plain text on the map. folium's own Marker asks for Leaflet's picture files first."""
+
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+        {% for lat, lon, html in this.names %}
+        L.marker([{{ lat }}, {{ lon }}], {interactive: false, keyboard: false, icon: L.divIcon(
+            {html: {{ html|tojson }}, iconSize: [0, 0], className: "gx-place-icon"})
+        }).addTo({{ this._parent.get_name() }});
+        {% endfor %}
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self, units: Sequence[District]) -> None:
+        super().__init__()
+        self._name = "PlaceNames"
+        self.names = [
+            (*features.label_point(unit.geometry), f'<span class="gx-place">{escape(unit.name)}</span>')
+            for unit in units
+        ]
 
 
 def _names(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -200,6 +221,7 @@ def data(page: OverviewPage, units: Mapping[str, Mapping[str, District]], lang: 
         "stages": {str(stage): look.text[lang] for stage, look in style.STAGES.items()},
         "badges": {"overdue": style.OVERDUE_BADGE, "relapse": style.RELAPSE_BADGE},
         "kinds": [[kind, style.kind_name(kind, lang)] for kind in kinds],
+        "by": "township" if len(counties) < 2 <= len(townships) else "county",
         "counties": counties,
         "townships": townships,
         "months": months,

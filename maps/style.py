@@ -176,11 +176,11 @@ def glyph(
     )
 
 
-def mark(size_px: int = 26) -> Markup:
-    """田 in white, its top right cell yellow: the flagged parcel."""
+def mark(size_px: int = 26, fourth: str = FOCUS) -> Markup:
+    """田 in white, its top right cell yellow: the flagged parcel. On empty pages the cell tells the state."""
     return Markup(  # noqa: S704
         f'<svg class="gx-mark" width="{size_px}" height="{size_px}" viewBox="0 0 32 32" aria-hidden="true">'
-        f'<rect x="16" y="3" width="13" height="13" fill="{FOCUS}"/>'
+        f'<rect x="16" y="3" width="13" height="13" fill="{fourth}"/>'
         '<path d="M16 3v26M3 16h26" stroke="currentColor" stroke-width="3"/>'
         '<rect x="3" y="3" width="26" height="26" rx="4" fill="none" stroke="currentColor" stroke-width="3"/></svg>'
     )

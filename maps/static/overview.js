@@ -16,7 +16,8 @@
   const areaSum = (list, column) => (list.reduce((sum, i) => sum + cases[column][i], 0) / 100).toFixed(2);
   const monthName = (month) => {
     const name = data.monthNames[Number(month.slice(5)) - 1];
-    return data.months.length && data.months[0].slice(0, 4) === data.months[data.months.length - 1].slice(0, 4) ? name
+    const years = new Set([...data.months, ...window12()].map((m) => m.slice(0, 4)));
+    return years.size < 2 ? name
       : view.say(words.yearMonth, { year: month.slice(0, 4), month: name });
   };
 
@@ -159,11 +160,12 @@
   }
   function sheet(chosen) {
     const box = $("[data-sheet]");
+    const was = box.hidden;
     box.hidden = chosen === undefined;
-    if (box.hidden) return;
-    box.innerHTML = `<button type="button" class="gx-sheet-close" data-close aria-label="${view.escapeHtml(words.close)}"></button>${row(chosen)}` +
+    if (!box.hidden) box.innerHTML = `<button type="button" class="gx-sheet-close" data-close aria-label="${view.escapeHtml(words.close)}"></button>${row(chosen)}` +
       `<div class="gx-sheet-buttons"><button type="button" class="gx-button" data-near>${view.escapeHtml(words.near)}</button>` +
       `<a class="gx-button gx-button-main" href="${href(chosen)}">${view.escapeHtml(words.open)}</a></div>`;
+    if (was !== box.hidden) view.resized();
   }
 
   /* months: the last twelve up to the running one; what is older stands in one bar */
@@ -191,10 +193,11 @@
     if (earlier.length) bars.unshift(["earlier", earlier]);
     const most = Math.max(1, ...bars.map(([, members]) => members.length));
     $("[data-months]").innerHTML = bars.map(([key, members]) => {
-      const n = stageCounts(members), name = key === "earlier" ? words.earlier : key === data.month ? view.say(words.soFar, { month: monthName(key) }) : monthName(key);
+      const n = stageCounts(members), name = key === "earlier" ? words.earlier : monthName(key);
+      const running = key === data.month, full = running ? view.say(words.soFar, { month: name }) : name;
       const told = ["FOUND", "RECTIFY", "CLOSED"].map((s) => `${data.stages[s]} ${n[s]}`).join(words.comma);
-      return `<button type="button" class="gx-month" data-month="${key}" aria-pressed="${state.m === key}" aria-label="${view.escapeHtml(`${name} ${members.length}${words.comma}${told}`)}">` +
-        `<span>${members.length}</span><i>${parts(n, most)}</i><small>${view.escapeHtml(name)}</small></button>`;
+      return `<button type="button" class="gx-month" data-month="${key}" aria-pressed="${state.m === key}" aria-label="${view.escapeHtml(`${full} ${members.length}${words.comma}${told}`)}">` +
+        `<span>${members.length}</span><i>${parts(n, most)}</i><small><span class="gx-full">${view.escapeHtml(full)}</span><span class="gx-short">${view.escapeHtml(name + (running ? "*" : ""))}</span></small></button>`;
     }).join("");
   }
   function step(by) {
@@ -216,10 +219,11 @@
       set("[data-month-closed]", done.length);
       set("[data-month-closed-area]", view.say(words.closedArea, { n: areaSum(done, "area") }));
     }
-    const groups = new Map(data.counties.map((_, n) => [n, []]));
-    for (const i of but("d")) groups.get(cases.county[i]).push(i);
+    const by = data.by === "county" ? "county" : "township", units = by === "county" ? data.counties : data.townships;
+    const groups = new Map(units.map((_, n) => [n, []]));
+    for (const i of but("d")) if (groups.has(cases[by][i])) groups.get(cases[by][i]).push(i);
     $("[data-counties]").innerHTML = [...groups].sort((a, b) => b[1].length - a[1].length).map(([unit, members]) => {
-      const n = stageCounts(members), [code, name] = data.counties[unit];
+      const n = stageCounts(members), [code, name] = units[unit];
       const bar = ["FOUND", "RECTIFY", "CLOSED"].map((s) => (n[s] ? `<i class="gx-bar-${s.toLowerCase()}" style="flex:${n[s]}"></i>` : "")).join("");
       const told = ["FOUND", "RECTIFY", "CLOSED"].map((s) => `<small>${h(data.stages[s])} <span data-n="${s}">${n[s]}</span></small>`).join("");
       return `<button type="button" class="gx-county" data-county="${h(code)}" aria-pressed="${state.d === code}"><span><b>${h(name)}</b><b class="gx-late">${n.late ? view.say(words.overdueCount, { n: n.late }) : ""}</b><b>${view.say(words.each, { n: members.length })}</b></span>` +
@@ -244,7 +248,7 @@
     state.v = to;
     $(".gx-body").dataset.view = to;
     $$("[data-go]").forEach((e) => (e.dataset.go === to ? e.setAttribute("aria-current", "true") : e.removeAttribute("aria-current")));
-    if (to === "map") { const first = !fitted; view.resized(); if (first) place(); view.draw(); }
+    if (to === "map") { view.resized(); if (fitted) view.draw(); else place(); }
     if (booted) writeAddress();
   }
   let fitted = false;
@@ -277,6 +281,7 @@
       else if ((e = hit("[data-go]"))) go(e.dataset.go);
       else if (hit("[data-more]")) { shown += PAGE; list(); }
       else if (hit("[data-clear]") || hit("[data-reveal]")) { if (!hit("[aria-disabled=true]")) clear(); }
+      else if (hit("[data-find]")) $(".gx-search").focus();
       else if (hit("[data-close]")) select(null);
       else if (hit("[data-near]")) view.show(byNumber.get(state.sel), true);
       else if ((e = hit("[data-rows] .gx-row"))) {
@@ -367,7 +372,6 @@
   if (matchMedia("(max-width: 719px)").matches) $(".gx-legend").open = false;
   refresh();
   go(state.v);
-  if (!fitted) place();
   booted = true;
   document.documentElement.dataset.drawn = (performance.now() - began).toFixed(0);
 })();

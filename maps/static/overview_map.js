@@ -8,7 +8,7 @@ function gxMapView(map, data, on) {
   const drawn = new Map();
   const escapeHtml = (text) => String(text).replace(/[&<>"'`]/g, (c) => "&#" + c.charCodeAt(0) + ";");
   const say = (text, fields) => text.replace(/\{(\w+)\}/g, (all, key) => (key in fields ? fields[key] : all));
-  let rows = [], chosen = null, lit = null;
+  let rows = [], chosen = null, lit = null, placed = false;
 
   L.control.zoom({ position: "topright", zoomInTitle: words.zoomIn, zoomOutTitle: words.zoomOut }).addTo(map);
   L.control.attribution({ position: "bottomright", prefix: false }).addAttribution(escapeHtml(data.attribution)).addTo(map);
@@ -62,7 +62,7 @@ function gxMapView(map, data, on) {
   function stripes(span, radius) {
     const step = 540 / radius, list = [];
     for (let at = step * 0.6; at + step * 0.4 < span; at += step) list.push((step * 0.6).toFixed(2), (step * 0.4).toFixed(2));
-    return list.length ? `0 ${list.join(" ")} 0 360` : "0 360";
+    return list.length ? `0 ${list.join(" ")} 360` : "0 360";
   }
 
   function pin(i, focusable) {
@@ -122,7 +122,7 @@ function gxMapView(map, data, on) {
 
   /* few cases: all of them, at every zoom */
   function draw() {
-    if (!map.getSize().x) return 0;
+    if (!placed || !map.getSize().x) return;
     layer.clearLayers(); drawn.clear();
     const zoom = map.getZoom();
     let beyond = 0;
@@ -138,7 +138,6 @@ function gxMapView(map, data, on) {
     if (chosen !== null && !(drawn.get(chosen) || { dataset: {} }).dataset.case) pin(chosen, rows.length <= SINGLE);
     light(lit);
     on.beyond(beyond);
-    return beyond;
   }
   function light(i) {
     const before = drawn.get(lit);
@@ -147,10 +146,9 @@ function gxMapView(map, data, on) {
     const now = i === null ? null : drawn.get(i);
     if (now) now.classList.add("gx-lit");
   }
-  function fit(indexes) {
-    if (!map.getSize().x) return;
-    const box = indexes && indexes.length ? L.latLngBounds(indexes.map(place)).pad(0.2) : L.latLngBounds(data.bounds);
-    map.fitBounds(box, { padding: [14, 14], maxZoom: 15, animate: false });
+  function fit() {
+    placed = true;
+    map.fitBounds(L.latLngBounds(data.bounds), { padding: [14, 14], maxZoom: 15, animate: false });
   }
   function show(i, closer) {
     if (!map.getSize().x) return;
@@ -160,9 +158,9 @@ function gxMapView(map, data, on) {
   map.on("moveend", () => { draw(); on.moved(map.getCenter(), map.getZoom()); });
   return {
     glyph, statusGlyph, late, say, escapeHtml, ring, light, fit, show, draw,
-    set(visible, selected) { rows = visible; chosen = selected; return draw(); },
+    set(visible, selected) { rows = visible; chosen = selected; draw(); },
     resized() { map.invalidateSize({ animate: false }); },
     fitBox(box) { map.fitBounds([[box[0], box[1]], [box[2], box[3]]], { padding: [14, 14], maxZoom: 15, animate: false }); },
-    goto(lat, lon, zoom) { map.setView([lat, lon], zoom, { animate: false }); },
+    goto(lat, lon, zoom) { placed = true; map.setView([lat, lon], zoom, { animate: false }); },
   };
 }
