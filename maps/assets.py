@@ -48,7 +48,7 @@ def folium_parts(map_: folium.Map, name: str = "gx_map") -> FoliumParts:
     Raises WorkError where an element wants a file we do not carry.
     """
     _settle(map_, name)
-    root = map_.get_root()
+    root: Any = map_.get_root()  # a Figure, which branca types as any Element
     root.render()
     html, script = root.html.render(), root.script.render()
     return FoliumParts(Markup(html), Markup(script), map_.get_name())  # noqa: S704  folium escapes its data

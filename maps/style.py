@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -78,6 +79,7 @@ STATUSES: Mapping[Status, StatusStyle] = {
     Status.CLOSED: _status("已销号", "Closed", "销", "circle", Stage.CLOSED),
     Status.DISMISSED: _status("不成立", "Dismissed", "非", "circle", None),
 }
+
 
 def stage_of(status: Status | str) -> Stage | None:
     """The stage that a status counts in; DISMISSED counts in none, and in no closing rate."""
@@ -227,6 +229,7 @@ class Frame:
         return self.scope if isinstance(self.scope, str) else self.scope[self.lang]
 
 
+@cache
 def environment(lang: str) -> Environment:
     """Jinja over ``templates/``: autoescaped, ``_`` in ``lang``, filters mu, m2, date_bj, time_bj."""
     found = Environment(
