@@ -82,6 +82,7 @@ class FilePixels:
                 path=path,
             )
         self._shift = resample.relation(self._own, self._looks)
+        self._quality_shift = resample.relation(self._quality[2], self._looks) if self._quality else None
 
     def _quality_source(
         self, path: str | os.PathLike[str] | None, inside: tuple[int, str] | None
@@ -149,14 +150,12 @@ class FilePixels:
             values, valid = resample.shifted(values, valid, dx, dy)
             inner = (slice(pad, pad + rows), slice(pad, pad + columns))
             return self._within_range(values[:, *inner], dataset), valid[inner]
-        x, y = resample.positions(self._own, target)
-        area, factor = grids.needed(x, y, (dataset.height, dataset.width))
+        where = resample.positions(self._own, target)
+        area, factor = grids.needed(where, (dataset.height, dataset.width))
         if area is None:
             return np.zeros((len(self.bands), *target.shape), np.float32), np.zeros(target.shape, bool)
         values, valid = self._native(dataset, area, factor)
-        map_x = ((x - area[2]) / factor - 0.5).astype(np.float32)
-        map_y = ((y - area[0]) / factor - 0.5).astype(np.float32)
-        values, valid = resample.remapped(values, valid, map_x, map_y)
+        values, valid = resample.remapped(values, valid, *where.within(area[2], area[0], factor))
         return self._within_range(values, dataset), valid
 
     def _within_range(self, values: NDArray[np.float32], dataset: DatasetReader) -> NDArray[np.float32]:
@@ -215,12 +214,13 @@ class FilePixels:
         path, index, grid = self._quality
         dataset = self._dataset(path)
         fill = sensors.fill_code(self.quality_codes)
-        x, y = (
-            resample.positions(grid, target)
-            if resample.relation(grid, target) is None
-            else grids.plain_positions(grid, target)
-        )
-        area, factor = grids.needed(x, y, (dataset.height, dataset.width))
+        if self._quality_shift and (whole := self._quality_shift.whole):
+            y0, x0 = roi[0].start + whole[1], roi[1].start + whole[0]
+            same = (y0, y0 + target.shape[0], x0, x0 + target.shape[1])
+            if grids.inside(same, 1, (dataset.height, dataset.width))[0] == same:
+                return grids.as_codes(imagefile.read_window(dataset, index, same), fill)
+        where = resample.positions(grid, target)
+        area, factor = grids.needed(where, (dataset.height, dataset.width))
         if area is None:
             return np.full(target.shape, fill, np.uint8)
         part, place = grids.inside(area, factor, (dataset.height, dataset.width))
@@ -228,9 +228,7 @@ class FilePixels:
             return np.full(target.shape, fill, np.uint8)
         shape = None if factor == 1 else (place[0].stop - place[0].start, place[1].stop - place[1].start)
         codes = grids.as_codes(imagefile.read_window(dataset, index, part, shape, Resampling.mode), fill)
-        column = ((x - part[2]) / factor - 0.5).astype(np.float32)
-        row = ((y - part[0]) / factor - 0.5).astype(np.float32)
-        return resample.nearest(codes, column, row, fill)
+        return resample.nearest(codes, *where.within(part[2], part[0], factor), fill)
 
 
 def open_pixels(

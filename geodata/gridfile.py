@@ -227,13 +227,13 @@ class _QualityStage:
         assert self._other is not None
         plan = self._plan
         own = GeoBox((self._other.height, self._other.width), Affine(*plan["quality_transform"]), plan["quality_crs"])
-        x, y = resample.positions(own, target)
-        top, bottom = max(0, int(y.min()) - 1), min(self._other.height, int(y.max()) + 2)
-        if bottom <= top:
+        where = resample.positions(own, target)
+        area, _ = grids.needed(where, (self._other.height, self._other.width))
+        if area is None:
             return np.full(target.shape, self._fill, np.uint16)
-        raw = imagefile.read_window(self._other, 1, (top, bottom, 0, self._other.width))
-        codes = grids.as_codes(raw, self._fill)
-        return resample.nearest(codes, (x - 0.5).astype(np.float32), (y - top - 0.5).astype(np.float32), self._fill)
+        area = (area[0], min(area[1], self._other.height), area[2], min(area[3], self._other.width))
+        codes = grids.as_codes(imagefile.read_window(self._other, 1, area), self._fill)
+        return resample.nearest(codes, *where.within(area[2], area[0]), self._fill)
 
     def close(self) -> None:
         self._out.close()

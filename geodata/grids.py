@@ -69,27 +69,18 @@ def as_codes(raw: NDArray[Any], fill: int) -> NDArray[np.integer]:
     return np.clip(clean, 0, 65535).astype(np.uint16)
 
 
-def plain_positions(source: GeoBox, target: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """``resample.positions`` for two grids that differ by a shift only."""
-    shift = resample.relation(source, target)
-    assert shift is not None
-    x, y = np.arange(target.shape[1]) + 0.5 + shift.dx, np.arange(target.shape[0]) + 0.5 + shift.dy
-    full_x, full_y = np.meshgrid(x, y)
-    return full_x, full_y
-
-
-def needed(x: NDArray[np.float64], y: NDArray[np.float64], shape: tuple[int, int]) -> tuple[Area | None, int]:
-    """The part of the source (y0, y1, x0, x1) that a map looks at, cut at the image's edge, in whole
+def needed(where: resample.Positions, shape: tuple[int, int]) -> tuple[Area | None, int]:
+    """The part of a source of ``shape`` that a map looks at, cut at the image's edge, in whole
     multiples of a factor by which it may be shrunk; None where the map looks elsewhere."""
-    factor = max(1, int(resample.scale_of(x, y) + 1e-6))
+    factor = max(1, int(where.pixel + 1e-6))
     pad = resample.REACH * factor
-    finite = np.isfinite(x) & np.isfinite(y)
-    if not finite.any():
-        return None, factor
-    limits = []
-    for at, size in ((y[finite], shape[0]), (x[finite], shape[1])):
-        low = max(math.floor(at.min()) - pad, 0) // factor * factor
-        high = min(math.floor(at.max()) + 1 + pad, size)
+    limits: list[int] = []
+    for at, size in ((where.y, shape[0]), (where.x, shape[1])):
+        seen = at[np.isfinite(at)]
+        if seen.size == 0:
+            return None, factor
+        low = max(math.floor(seen.min()) - pad, 0) // factor * factor
+        high = min(math.floor(seen.max()) + 1 + pad, size)
         if high <= low:
             return None, factor
         limits += [low, low + -(-(high - low) // factor) * factor]

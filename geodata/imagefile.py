@@ -18,13 +18,12 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from geodata import safe, sensors
+from geodata.identify import WIDER
 from geodata.errors import EmptyData, UnreadableFile
 
 KINDS = ("GTiff", "PNG", "JPEG", "JP2OpenJPEG")
 """Drivers that open a file as an image; by content, never by its suffix."""
 DTYPES = ("uint8", "uint16", "int16", "float32")
-WIDER = {"int8": "int16", "uint32": "float32", "int32": "float32", "float64": "float32"}
-"""Other types are stored as these; integers beyond 2^24 lose their last digits."""
 MAX_BANDS = 512
 SAMPLE = 512
 """Rows and columns of the sample from which codes of quality bands are told."""

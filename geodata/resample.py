@@ -50,8 +50,43 @@ def relation(source: GeoBox, target: GeoBox) -> Shift | None:
     return Shift(step.c, step.f) if drift < WHOLE else None
 
 
-def positions(source: GeoBox, target: GeoBox) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(x, y) in pixels of ``source`` (edges, not centres) of every pixel centre of ``target``, each (y, x)."""
+@dataclass(frozen=True, eq=False)
+class Positions:
+    """Where the pixel centres of a target grid lie in a source, known at nodes, straight between them.
+
+    x, y: (node, node) in pixels of the source, counted from its outer edges. weight_x: (columns,
+    nodes), weight_y: (rows, nodes) float32, of linear interpolation.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    weight_x: NDArray[np.float32]
+    weight_y: NDArray[np.float32]
+
+    @property
+    def pixel(self) -> float:
+        """How many source pixels one target pixel is wide (the narrower way)."""
+        sizes = []
+        for axis, weights in ((1, self.weight_x), (0, self.weight_y)):
+            count = weights.shape[0] - 1
+            if count > 0:
+                ends = [np.take(at, [0, -1], axis=axis) for at in (self.x, self.y)]
+                length = np.hypot(*(np.diff(at, axis=axis) for at in ends)) / count
+                sizes.append(float(np.median(length)))
+        return min(sizes, default=1.0)
+
+    def within(self, x0: int, y0: int, factor: int = 1) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(x, y), each (rows, columns): the map into an array that begins at source pixel (x0, y0)
+        and is ``factor`` times smaller than the source."""
+        return self._full(self.x, x0, factor), self._full(self.y, y0, factor)
+
+    def _full(self, nodes: NDArray[np.float64], start: int, factor: int) -> NDArray[np.float32]:
+        local = ((nodes - start) / factor - 0.5).astype(np.float32)
+        return np.asarray(self.weight_y @ local @ self.weight_x.T, np.float32)
+
+
+def positions(source: GeoBox, target: GeoBox) -> Positions:
+    """Where the pixels of ``target`` lie in ``source``; both may have different CRS."""
     rows, columns = target.shape
     ys, weight_y = _nodes(rows)
     xs, weight_x = _nodes(columns)
@@ -61,8 +96,7 @@ def positions(source: GeoBox, target: GeoBox) -> tuple[NDArray[np.float64], NDAr
         if source.crs is None or target.crs is None:
             raise ValueError("a grid without a coordinate system cannot be warped")
         x, y = _transformer(str(target.crs), str(source.crs)).transform(x, y)
-    x, y = apply(~source.affine, x, y)
-    return weight_y @ x @ weight_x.T, weight_y @ y @ weight_x.T
+    return Positions(*apply(~source.affine, x, y), weight_x, weight_y)
 
 
 @lru_cache(maxsize=64)
@@ -76,25 +110,13 @@ def apply(
     return affine.a * x + affine.b * y + affine.c, affine.d * x + affine.e * y + affine.f
 
 
-def _nodes(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+@lru_cache(maxsize=16)
+def _nodes(count: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """Positions of the nodes along an axis, and (count, nodes) weights of linear interpolation."""
     nodes = np.unique(np.append(np.arange(0, count, STEP), count - 1)).astype(float)
     at = np.arange(count)
-    weights = np.empty((count, len(nodes)))
-    for column in range(len(nodes)):
-        one = np.zeros(len(nodes))
-        one[column] = 1
-        weights[:, column] = np.interp(at, nodes, one)
-    return nodes, weights
-
-
-def scale_of(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """How many source pixels one target pixel is wide, from a map."""
-    if min(x.shape) < 2:
-        return 1.0
-    across = np.hypot(x[::STEP, 1:] - x[::STEP, :-1], y[::STEP, 1:] - y[::STEP, :-1])
-    down = np.hypot(x[1:, ::STEP] - x[:-1, ::STEP], y[1:, ::STEP] - y[:-1, ::STEP])
-    return float(min(np.median(across), np.median(down)))
+    columns = [np.interp(at, nodes, one) for one in np.eye(len(nodes))]
+    return nodes, np.stack(columns, axis=1).astype(np.float32)
 
 
 def fill_holes(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from geodata.words import Text
+
 ROI = tuple[slice, slice]
 
 
@@ -80,6 +82,9 @@ class Scene:
     assets: {"data": href, "quality": href} relative to the catalogue's root.
     provenance: {file name: sha256} of what was handed in.
     cloud_cover: per cent of the valid pixels, None where the quality is unknown.
+    valid_share: share of the grid's pixels with a measurement, 0 to 1.
+    scale, offset: what values are multiplied by and increased by, one or one a band.
+    saturation: the value, scaled, at and above which a pixel is saturated; None = not known.
     """
 
     id: str
@@ -94,9 +99,11 @@ class Scene:
     quality_codes: str | None = None
     dtype: str = "uint16"
     nodata: float | None = None
-    scale: float = 1.0
-    offset: float = 0.0
-    warnings: tuple[str, ...] = field(default=())
+    scale: float | tuple[float, ...] = 1.0
+    offset: float | tuple[float, ...] = 0.0
+    warnings: tuple[Text, ...] = field(default=())
+    valid_share: float = 1.0
+    saturation: float | None = None
 
     @property
     def sha256(self) -> str:
