@@ -285,7 +285,8 @@ def _given(kind: Kind, columns: Sequence[str], given: Mapping[str, str], path: o
             )
         if is_personal(match):
             raise InputError(
-                "{path}: the column {theirs} tells about persons and is never taken; leave --column {ours}={theirs} out.",
+                "{path}: the column {theirs} tells about persons and is never taken; leave --column {ours}={theirs}"
+                " out.",
                 path=path,
                 ours=ours,
                 theirs=theirs,

@@ -361,7 +361,7 @@ def transform(geometries: Geometries, src: Any, dst: Any) -> Geometries:
     shift = _prefix_shift(source, target)
     if shift is not None:
         return shapely.transform(geometries, lambda xy: xy + np.array([shift, 0.0]))
-    return shapely.transform(geometries, _transformer(source, target).transform, interleaved=False)
+    return shapely.transform(geometries, _transformer(source, target).transform, interleaved=False)  # type: ignore[arg-type]
 
 
 def _prefix_shift(source: pyproj.CRS, target: pyproj.CRS) -> float | None:

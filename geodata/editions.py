@@ -1,18 +1,41 @@
-"""[io] Editions of layers at rest: one folder a delivered file, its facts as JSON beside the parcels."""
+"""[io] Editions of layers at rest: one folder a delivered table, its facts as JSON beside the parcels.
+
+    <uuid>/layer.json     the facts (``layers.Layer``)
+    <uuid>/parcels/       the shapes and attributes (``parcels``)
+
+The folder's name follows from kind, edition, file hash and table: the same file again is the same
+folder, and a run that was killed leaves nothing that a later one would read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import json
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from geodata.layers import Kind, Layer
-from geodata.words import Text
+import numpy as np
+import pyarrow as pa
+import shapely
 
-if TYPE_CHECKING:
-    from geodata.parcels import ParcelStore
+from geodata import crs as crs_
+from geodata import intake, vectorfile
+from geodata.atomic import replacing_folder
+from geodata.errors import EmptyData, GengXunError, InputError, InUse
+from geodata.layers import Kind, Layer, Taken, choose_table, detect_code_system, first_day, kind_, plan, unknown_codes
+from geodata.parcels import ParcelStore, write_store
+from geodata.words import Text, both
+
+_NAMESPACE = uuid.UUID("6f1d0d9a-3b0e-5c55-9d0c-3a4d6e1f7b21")
+_STALE_S = 24 * 3600
+_NUMERIC = ("Real", "Integer")  # of columns without a contract; 64-bit integers are identifiers: text
+Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,21 +65,271 @@ class Editions:
         code_system: str | None = None,
         columns: Mapping[str, str] | None = None,
         layer_name: str | None = None,
-        progress: Callable[[float], None] | None = None,
+        progress: Progress | None = None,
     ) -> Layer:
-        raise NotImplementedError
+        """Take in one table of a delivered file. The same file again for the same kind and edition
+        changes nothing; another one is a further part of the edition.
+
+        columns: {OURS: THEIRS}. Raises: InputError of every kind, with the workspace unchanged.
+        """
+        kind, edition = kind_(kind), edition.strip()
+        day = self._first_day(kind, edition, valid_from)
+        described = vectorfile.describe(path)
+        table = _table(kind, path, described, layer_name)
+        sha256 = vectorfile.sha256_of(path)
+        key = str(uuid.uuid5(_NAMESPACE, f"{kind}\0{edition}\0{sha256}\0{table.name}"))
+        if (held := self._held(key)) is not None:
+            return held
+        chosen = plan(kind, list(table.columns), columns or {}, path)
+        taken = tuple(replace(t, type=t.type or _free_type(table.columns[t.theirs])) for t in chosen.taken)
+        source = crs_.declared(table.crs, crs, path, table.bounds)
+        layer = Layer(
+            kind, edition, day, code_system, crs_.name_of(source), "", sha256, key, 0, 0.0, 0.0,
+            dropped_columns=chosen.dropped,
+            warnings=(*described.warnings, *_skipped(table)),
+            source_name=Path(path).name, source_layer=table.name,
+        )  # fmt: skip
+        self.root.mkdir(parents=True, exist_ok=True)
+        self._sweep()
+        with tempfile.TemporaryDirectory(prefix=".incoming-", dir=self.root) as folder:
+            names = {t.theirs: t.ours for t in taken}
+            share = _part_of(progress, 0.0, 0.4)
+            arrow = vectorfile.read(path, described, table, names, Path(folder), share)
+            return self._keep(layer, taken, arrow, path, _part_of(progress, 0.4, 1.0))
+
+    def _keep(self, layer: Layer, taken: tuple[Taken, ...], arrow: Path, path: str | Path, progress: Progress) -> Layer:
+        source = crs_.crs_(layer.crs)
+        coded = "DLBM" if layer.kind in intake.CODED and any(t.ours == "DLBM" for t in taken) else None
+        with vectorfile.batches(arrow) as delivered:
+            first = intake.look(_all(delivered, _part_of(progress, 0.0, 0.2)), coded)
+            if first.bounds[0] > first.bounds[2]:
+                raise EmptyData("{path}: none of its {n} records has a shape; give a layer with polygons.",
+                                path=path, n=first.records)  # fmt: skip
+            said = crs_.check(source, first.bounds, path)
+            system = detect_code_system(_named(first.codes), layer.code_system, path) if coded else None
+            unknown = unknown_codes(first.codes, system) if coded else {}
+            if layer.kind is Kind.FARMLAND and not intake.farmland_records(first.codes, system):
+                said.append(both("No record has a DLBM of 耕地 (0101, 0102, 0103)."))
+            zone = crs_.gk3(crs_.own_zone(source, first.bounds))
+            work = intake.Intake(layer.kind, taken, system, source, zone)
+            with replacing_folder(self.root / layer.folder) as folder:
+                summary = write_store(folder / "parcels", work.rows(_all(delivered, _part_of(progress, 0.2, 0.9))),
+                                      zone=zone)  # fmt: skip
+                kept = replace(
+                    layer,
+                    code_system=system, zone=zone, features=summary.rows, delivered=work.delivered,
+                    area_m2=summary.area_m2, area_before_m2=summary.area_m2 - work.gained_m2,
+                    repaired=dict(sorted(work.repaired.items())), unknown_codes=unknown, columns=summary.columns,
+                    class_m2=dict(work.class_m2), bounds=crs_.lonlat_bounds(zone, summary.bounds),
+                    warnings=(*layer.warnings, *said, *work.warnings(), *intake.code_warnings(unknown, system)),
+                )  # fmt: skip
+                kept = replace(kept, warnings=(*kept.warnings, *self._apart(kept)))
+                (folder / "layer.json").write_text(_to_json(kept), encoding="utf-8")
+        progress(1.0)
+        return kept
+
+    def _first_day(self, kind: Kind, edition: str, valid_from: date | str | None) -> date:
+        if not edition:
+            raise InputError("--edition is empty; name the edition, for example 2025.")
+        same = [layer for layer in self.layers() if (layer.kind, layer.edition) == (kind, edition)]
+        if same and valid_from is None:
+            return same[0].valid_from
+        day = first_day(edition, valid_from)
+        if same and same[0].valid_from != day:
+            raise InputError(
+                "--valid-from {day}: the edition {edition} of {kind} is held as valid from {held}; leave the option"
+                " out, or give another edition.",
+                day=day.isoformat(),
+                edition=edition,
+                kind=str(kind),
+                held=same[0].valid_from.isoformat(),
+            )
+        return day
+
+    def _apart(self, layer: Layer) -> list[Text]:
+        """A layer far from all others held has perhaps the wrong zone."""
+        others = [other.bounds for other in self.layers() if other.folder != layer.folder]
+        box = shapely.box(*layer.bounds)
+        away = min((box.distance(shapely.box(*bounds)) for bounds in others), default=0.0)
+        if away < 0.5:
+            return []
+        return [both("It lies {degrees:.1f}° away from all layers held; check its coordinate system.", degrees=away)]
 
     def layers(self) -> list[Layer]:
-        raise NotImplementedError
+        """All layers held, by kind, day and edition."""
+        found = [_from_json(p) for p in sorted(self.root.glob("*/layer.json")) if not p.parent.name.startswith(".")]
+        order = list(Kind)
+        return sorted(
+            found, key=lambda la: (order.index(la.kind), la.valid_from, la.edition, la.source_name, la.folder)
+        )
 
     def remove(self, kind: Kind | str, edition: str, *, referenced: Callable[[Kind, str], int]) -> int:
-        raise NotImplementedError
+        """Remove all parts of an edition; how many. ``referenced`` says how many flags refer to it.
+
+        Raises: InUse while there are any; InputError where it is not held.
+        """
+        kind = kind_(kind)
+        parts = self._parts(kind, edition)
+        if uses := referenced(kind, edition):
+            raise InUse(
+                "{kind} {edition}: {n} flags refer to this edition; it stays, so that they can be explained.",
+                kind=str(kind),
+                edition=edition,
+                n=uses,
+            )
+        for layer in parts:
+            gone = self.root / f".removed-{uuid.uuid4().hex}"
+            (self.root / layer.folder).rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
+        return len(parts)
 
     def on(self, day: date) -> LayersOnDay:
-        raise NotImplementedError
+        """The newest edition of each kind valid on ``day``, else the oldest held, with a warning."""
+        parts: dict[Kind, list[tuple[Layer, ParcelStore]]] = {}
+        editions: dict[Kind, str] = {}
+        warnings: list[Text] = []
+        held = self.layers()
+        for kind in Kind:
+            of_kind = [layer for layer in held if layer.kind is kind]
+            if not of_kind:
+                continue
+            valid = [layer for layer in of_kind if layer.valid_from <= day]
+            chosen = valid[-1] if valid else of_kind[0]
+            if not valid:
+                warnings.append(
+                    both(
+                        "{kind}: no edition was valid on {day}; the oldest held ({edition}, from {since}) is used.",
+                        kind=str(kind),
+                        day=day.isoformat(),
+                        edition=chosen.edition,
+                        since=chosen.valid_from.isoformat(),
+                    )
+                )
+            editions[kind] = chosen.edition
+            parts[kind] = [(layer, self.store(layer)) for layer in of_kind if layer.edition == chosen.edition]
+        return LayersOnDay(day, parts, editions, warnings)
 
     def store(self, layer: Layer) -> ParcelStore:
-        raise NotImplementedError
+        """The parcels of a layer held."""
+        return ParcelStore.open(self.root / layer.folder / "parcels")
 
     def export(self, kind: Kind | str, edition: str, path: str | Path) -> None:
-        raise NotImplementedError
+        """All parts of an edition as one file, .gpkg or .parquet: in their zone, in EPSG:4490 where
+        they are in several.
+
+        Raises: InputError for another suffix, or an edition that is not held.
+        """
+        kind, target = kind_(kind), Path(path)
+        parts = [(layer, self.store(layer)) for layer in self._parts(kind, edition)]
+        zones = {layer.zone for layer, _ in parts}
+        crs = zones.pop() if len(zones) == 1 else crs_.GEOGRAPHIC
+        schema = _common_schema([store for _, store in parts])
+        rows = _rows_out(parts, schema, crs)
+        if target.suffix.lower() == ".gpkg":
+            vectorfile.write_gpkg(target, rows, schema, crs=crs, layer=str(kind))
+        elif target.suffix.lower() in (".parquet", ".geoparquet"):
+            vectorfile.write_geoparquet(target, rows, schema, crs=crs)
+        else:
+            raise InputError("{path}: layers are exported as .gpkg or .parquet; name such a file.", path=path)
+
+    def _parts(self, kind: Kind, edition: str) -> list[Layer]:
+        parts = [layer for layer in self.layers() if (layer.kind, layer.edition) == (kind, edition)]
+        if not parts:
+            held = sorted({layer.edition for layer in self.layers() if layer.kind is kind})
+            raise InputError(
+                "{kind}: there is no edition {edition}; held are {held}.",
+                kind=str(kind),
+                edition=edition,
+                held=", ".join(held) or "–",
+            )
+        return parts
+
+    def _held(self, key: str) -> Layer | None:
+        try:
+            layer = _from_json(self.root / key / "layer.json")
+            self.store(layer)
+        except (OSError, GengXunError):
+            return None
+        return layer
+
+    def _sweep(self) -> None:
+        """Clear what killed runs left behind more than a day ago."""
+        for left in self.root.glob(".*"):
+            if left.is_dir() and time.time() - left.stat().st_mtime > _STALE_S:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _table(kind: Kind, path: str | Path, described: vectorfile.Described, name: str | None) -> vectorfile.FileLayer:
+    by_name = {layer.name: layer for layer in described.polygon_layers}
+    if not by_name:
+        raise InputError(
+            "{path}: holds no polygons ({types}); give a layer of polygons.",
+            path=path,
+            types=", ".join(sorted({layer.geometry or "–" for layer in described.layers})) or "–",
+        )
+    table = by_name[choose_table(kind, list(by_name), name, path)]
+    if not table.features:
+        raise EmptyData("{path}: the layer {name} holds no features; give one that does.", path=path, name=table.name)
+    return table
+
+
+def _free_type(type_: str) -> str:
+    return "number" if type_ in _NUMERIC else "text"
+
+
+def _skipped(table: vectorfile.FileLayer) -> list[Text]:
+    if not table.skipped:
+        return []
+    return [both("Columns of binary or list type were not taken: {columns}.", columns=", ".join(table.skipped))]
+
+
+def _named(codes: Mapping[str, int]) -> dict[str, int]:
+    return {code: n for code, n in codes.items() if code}
+
+
+def _part_of(progress: Progress | None, first: float, last: float) -> Progress:
+    """A progress of its own, 0 to 1, that fills first … last of ``progress``."""
+    return lambda share: progress(first + (last - first) * share) if progress else None
+
+
+def _all(reader: pa.RecordBatchFileReader, progress: Progress) -> Iterator[pa.RecordBatch]:
+    for i in range(reader.num_record_batches):
+        yield reader.get_batch(i)
+        progress((i + 1) / reader.num_record_batches)
+
+
+def _common_schema(stores: Iterable[ParcelStore]) -> pa.Schema:
+    types: dict[str, pa.DataType] = {}
+    for store in stores:
+        for name in store.columns:
+            type_ = pa.float64() if pa.types.is_floating(store.column(name, 0, 1).type) else pa.string()
+            types[name] = type_ if types.get(name, type_) == type_ else pa.string()
+    return pa.schema([pa.field("wkb", pa.binary()), *(pa.field(name, type_) for name, type_ in types.items())])
+
+
+def _rows_out(parts: list[tuple[Layer, ParcelStore]], schema: pa.Schema, crs: str) -> Iterator[pa.RecordBatch]:
+    for layer, store in parts:
+        for geometries, values in store.batches():
+            moved = crs_.transform(geometries, layer.zone, crs)
+            single = shapely.get_type_id(moved) == shapely.GeometryType.POLYGON
+            moved[single] = shapely.multipolygons(moved[single], indices=np.arange(single.sum()))
+            arrays = [pa.array(shapely.to_wkb(moved), pa.binary())]
+            for field in schema.names[1:]:
+                column = values.get(field, [None] * len(moved))
+                if schema.field(field).type == pa.string():
+                    column = [v if v is None or isinstance(v, str) else f"{v:g}" for v in column]
+                arrays.append(pa.array(column, schema.field(field).type))
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _to_json(layer: Layer) -> str:
+    facts = asdict(layer) | {"valid_from": layer.valid_from.isoformat()}
+    return json.dumps(facts, ensure_ascii=False, indent=1)
+
+
+def _from_json(path: Path) -> Layer:
+    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    facts |= {"kind": Kind(facts["kind"]), "valid_from": date.fromisoformat(facts["valid_from"])}
+    known = {field.name for field in fields(Layer)}
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in facts.items() if k in known}
+    return Layer(**values)

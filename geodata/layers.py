@@ -49,7 +49,7 @@ class Layer:
     several (one a zone or county); the parcels themselves are read through ``parcels.ParcelStore``.
 
     crs: as delivered ("EPSG:4526"); zone: the 3° CGCS2000 zone without prefix it is kept in
-    ("EPSG:4547"). folder: where it lies, relative to the catalogue's root. source_layer: the table
+    ("EPSG:4547"). folder: where it lies, relative to the root of the layers. source_layer: the table
     it was taken from, where the file holds several. delivered: records in the file; features: those
     kept. repaired: {reason: n}. Areas are ellipsoidal; area_m2 after repair, class_m2 by land class
     (FARMLAND only). bounds: west, south, east, north in degrees.

@@ -25,6 +25,23 @@ class Repaired:
     counts: Mapping[str, int]
 
 
+def read_wkb(wkb: NDArray[np.object_]) -> tuple[NDArray[np.object_], dict[str, int]]:
+    """(n,) WKB → geometries; what cannot be read, or has coordinates that are no numbers, is None
+    and counted. Rings that are not closed are closed."""
+    counts: dict[str, int] = {}
+    missing = np.array([w is None for w in wkb], bool)
+    found = shapely.from_wkb(wkb, on_invalid="fix")
+    for reason, which in (
+        ("null_geometry", missing),
+        ("unreadable_geometry", shapely.is_missing(found) & ~missing),
+        ("not_finite", _not_finite(found)),
+    ):
+        if which.any():
+            counts[reason] = int(which.sum())
+    found[_not_finite(found)] = None
+    return found, counts
+
+
 def repair(geometries: NDArray[np.object_]) -> Repaired:
     """Make (n,) shapely geometries valid polygons: overlaps of a shape with itself are merged, holes
     stay holes, what is no area goes; Z goes. The order and number of records stay."""
