@@ -21,7 +21,7 @@ from geodata.layers import Kind
 from geodata.parcels import hilbert_order
 from geodata.words import Text, both
 from pipeline import districts
-from pipeline.pieces import Geometries, Parts, Pieces, cut, moved
+from pipeline.pieces import Candidates, Geometries, Parts, Pieces, cut, moved
 from pipeline.records import Records, in_force, records
 from pipeline.seen import QualityGrid, Seen, farmland_seen
 from pipeline.tiling import OVERLAP_M2, balanced_cents, sum_by
@@ -118,8 +118,8 @@ def overlay(
     order = hilbert_order(shapely.bounds(shapes)) if len(shapes) else np.empty(0, np.intp)
     for first in range(0, len(order), PATCHES_AT_ONCE):
         chosen = order[first : first + PATCHES_AT_ONCE]
-        for group, zone, in_zone in _by_zone(shapes[chosen], crs, layers.parts.get(Kind.FARMLAND, [])):
-            split = _split(in_zone, zone, layers.parts, day or layers.day, names)
+        for group, zone, in_zone, asked in _by_zone(shapes[chosen], crs, layers.parts.get(Kind.FARMLAND, [])):
+            split = _split(in_zone, zone, layers.parts, asked, day or layers.day, names)
             lonlat = transform(shapes[chosen[group]], crs, GEOGRAPHIC)
             for number, geometry, fields in zip(chosen[group], lonlat, split, strict=True):
                 found[number] = Occupied(geometry=geometry, zone=zone, **fields)
@@ -128,14 +128,16 @@ def overlay(
     return [one for one in found if one is not None]
 
 
-def _by_zone(patches: Geometries, crs: str, farmland: Parts) -> Iterator[tuple[NDArray[np.intp], str, Geometries]]:
-    """(numbers of patches, their working zone, the patches in it)."""
+def _by_zone(
+    patches: Geometries, crs: str, farmland: Parts
+) -> Iterator[tuple[NDArray[np.intp], str, Geometries, Candidates]]:
+    """(numbers of patches, their working zone, the patches in it, the farmland parcels asked of them)."""
     held = sorted({store.zone for _, store in farmland})
     in_zone = {zone: moved(patches, crs, zone) for zone in held}
     own = np.array([gk3(int(zone)) for zone in zones_of(patches, crs)], object)
     votes = np.zeros((len(held), len(patches)))
-    for _, store in farmland:
-        patch, _ = store.query(shapely.bounds(in_zone[store.zone]))
+    asked = [store.query(shapely.bounds(in_zone[store.zone])) for _, store in farmland]
+    for (_, store), (patch, _) in zip(farmland, asked, strict=True):
         votes[held.index(store.zone)] += np.bincount(patch, minlength=len(patches))
     for i, zone in enumerate(held):
         votes[i] += 0.5 * (own == zone)  # the centroid decides between equals
@@ -145,16 +147,25 @@ def _by_zone(patches: Geometries, crs: str, farmland: Parts) -> Iterator[tuple[N
         working = np.where(votes.max(axis=0) >= 1, np.array(held, object)[best], own)
     for zone in sorted(set(working)):
         group = np.flatnonzero(working == zone)
-        yield group, zone, in_zone[zone][group] if zone in in_zone else moved(patches[group], crs, zone)
+        number = np.full(len(patches), -1)
+        number[group] = np.arange(len(group))
+        own_asked = [(number[patch][number[patch] >= 0], row[number[patch] >= 0]) for patch, row in asked]
+        yield group, zone, in_zone[zone][group] if zone in in_zone else moved(patches[group], crs, zone), own_asked
 
 
 def _split(
-    patches: Geometries, zone: str, layers: Mapping[Kind, Parts], day: date, names: Mapping[str, str]
+    patches: Geometries,
+    zone: str,
+    layers: Mapping[Kind, Parts],
+    asked: Candidates,
+    day: date,
+    names: Mapping[str, str],
 ) -> list[dict[str, Any]]:
     """The fields of ``Occupied`` (geometry and zone apart) of patches that lie in ``zone``."""
     out: list[dict[str, Any]] = [{"overlays": {}, "shares": [], "warnings": []} for _ in patches]
     exact = polygon_area_m2(patches, central_meridian(zone))
-    _add_land(out, patches, zone, layers.get(Kind.FARMLAND, []), exact)
+    parts = layers.get(Kind.FARMLAND, [])
+    _add_land(out, cut(patches, zone, parts, asked), patches, zone, parts, exact)
     for kind in OVERLAYS:
         _add_overlay(out, kind, patches, zone, layers.get(kind, []), day)
     parts = layers.get(Kind.DISTRICT, [])
@@ -181,11 +192,16 @@ def _slack_m2(patches: Geometries, pieces: Pieces) -> NDArray[np.float64]:
 
 
 def _add_land(
-    out: list[dict[str, Any]], patches: Geometries, zone: str, parts: Parts, exact: NDArray[np.float64]
+    out: list[dict[str, Any]],
+    pieces: Pieces,
+    patches: Geometries,
+    zone: str,
+    parts: Parts,
+    exact: NDArray[np.float64],
 ) -> None:
     """The terms of the sum, the shares of the land-use parcels, and what was odd about them."""
     count = len(patches)
-    pieces = cut(patches, zone, parts).once(patches, zone)
+    pieces = pieces.once(patches, zone)
     found = records(Kind.FARMLAND, pieces, parts)
     land = _classes(found, pieces, parts)
     known = land >= 0

@@ -21,6 +21,8 @@ SEAM_M2 = 0.005
 
 Parts = list[tuple[Layer, ParcelStore]]
 Geometries = NDArray[np.object_]
+Candidates = list[tuple[NDArray[np.intp], NDArray[np.intp]]]
+"""(patch, row) of the parcels whose boxes meet, for each part of a layer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +55,14 @@ class Pieces:
         return np.searchsorted(self.patch, np.arange(patches + 1)).tolist()
 
 
-def cut(patches: Geometries, zone: str, parts: Parts) -> Pieces:
+def cut(patches: Geometries, zone: str, parts: Parts, asked: Candidates | None = None) -> Pieces:
     """patches ∩ parcels of every part, in ``zone``; parcels kept in another zone are brought over.
 
-    patches: (n,) valid polygons in ``zone``.
+    patches: (n,) valid polygons in ``zone``. asked: the candidates, where they are known already.
     """
     found = []
     for number, (_, store) in enumerate(parts):
-        patch, row = store.query(shapely.bounds(to_zone(patches, zone, store.zone)))
+        patch, row = asked[number] if asked else store.query(shapely.bounds(to_zone(patches, zone, store.zone)))
         rows, parcel = np.unique(row, return_inverse=True)
         parcels = moved(store.geometries(rows), store.zone, zone)
         geometry = _intersections(parcels, parcel, patches, patch)
