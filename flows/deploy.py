@@ -6,6 +6,8 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
 
 from flows import engine
 from flows.settings import Workspace, engine_environment
@@ -42,8 +44,6 @@ def plans(office: Workspace) -> dict[str, str]:
     from cronsim import CronSim, CronSimError
 
     wanted = {name: getattr(office.settings.schedule, name) for name in ("ingest", "inspect", "publish")}
-    from datetime import datetime
-
     for name, cron in wanted.items():
         if not cron:
             continue
@@ -68,7 +68,7 @@ def schedule(office: Workspace) -> None:
     from flows.inspect import inspect
     from flows.publish import publish
 
-    flows = {"ingest": ingest, "inspect": inspect, "publish": publish}
+    flows: dict[str, Any] = {"ingest": ingest, "inspect": inspect, "publish": publish}
     serve(
         *(
             flows[name].to_deployment(

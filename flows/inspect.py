@@ -120,28 +120,28 @@ def examine(
     with step(f"{days} {tr('aligning')}") as progress, timings("align"):
         alignment = align_task(office, pair, settings["max_shift_px"], progress)
     with step(f"{days} {tr('comparing')}") as progress, timings("detect"):
-        seen = detect_task(office, pair, method, alignment, settings["min_area_m2"], progress)
+        compared = detect_task(office, pair, method, alignment, settings["min_area_m2"], progress)
     with step(f"{days} {tr('overlaying')}") as progress, timings("overlay"):
-        laid = overlay_task(seen, pair, layers, progress)
+        laid = overlay_task(compared, pair, layers, progress)
     with timings("triage"):
-        flags, outcomes = judge_task(seen, laid, pair, layers, digest(settings))
+        flags, outcomes = judge_task(compared, laid, pair, layers, digest(settings))
     inspection = Inspection(
         id=id,
         run=next_run(office),
         before_id=pair.before.id,
         after_id=pair.after.id,
-        method=seen.model.method,
-        method_version=seen.model.version,
+        method=compared.model.method,
+        method_version=compared.model.version,
         settings=dict(settings),
         layers=held(layers),
         season=pair.season,
         alignment=to_plain(alignment),
-        detection={**seen.model.report, "tally": dict(seen.traced.tally)},
-        compared_m2=seen.compared_m2,
+        detection={**compared.model.report, "tally": dict(compared.traced.tally)},
+        compared_m2=compared.compared_m2,
         farmland_m2=laid.farmland.farmland_m2,
         observed_farmland_m2=laid.farmland.observed_m2,
         unseen_farmland_m2=dict(laid.farmland.unseen_m2),
-        funnel=funnel(seen.traced.too_small, outcomes, (), flags),
+        funnel=funnel(compared.traced.too_small, outcomes, (), flags),
         outcomes=tuple(outcomes),
         timings_s=timings.seconds,
         notes=tuple(notes(pair, alignment, layers, laid, flags)),

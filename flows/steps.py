@@ -12,22 +12,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flows.settings import Workspace
 from geodata.area import area_m2
 from geodata.editions import LayersOnDay
-from pipeline import align, changes, detect, overlay, triage
+from pipeline import align, changes, detect, overlay, seen, triage
 from pipeline.align import Alignment
 from pipeline.changes import Traced
 from pipeline.detect.protocol import Model
 from pipeline.detect.run import Scored, scored
 from pipeline.flags import Flag
 from pipeline.pairing import Pair
+from pipeline.seen import QualityGrid
 
 Progress = Callable[[float], None]
-CELLS = 2500
-"""The grid on which it is counted how much farmland was seen has at most so many cells a side."""
 
 
 class Timings:
@@ -44,13 +42,12 @@ class Timings:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """What comparing gave. quality: (y, x) uint8 bits of both dates, every ``stride``-th pixel."""
+class Compared:
+    """What comparing gave. quality: of both dates joined, thinned out. compared_m2: jointly clear."""
 
     model: Model
     traced: Traced
-    quality: NDArray[np.uint8]
-    stride: int
+    quality: QualityGrid
     compared_m2: float
 
 
@@ -62,16 +59,16 @@ def measure(office: Workspace, pair: Pair, limit_px: float, progress: Progress) 
 
 def compare(
     office: Workspace, pair: Pair, method: str, alignment: Alignment, min_area_m2: float, progress: Progress
-) -> Seen:
+) -> Compared:
     """Fit, score window by window, trace; each pixel is read once after the sample."""
     catalog, grid = office.catalog, pair.before.geobox
     shift = (alignment.dx_m, alignment.dy_m)
     with catalog.pixels(pair.before) as before, catalog.pixels(pair.after, onto=grid, shift_m=shift) as after:
         model = detect.fit(before, after, method=method, progress=lambda share: progress(share * 0.3))
-        thinner = Thinner(grid.shape.yx)
+        quality = QualityGrid(grid)
         strips = scored(before, after, model, progress=lambda share: progress(0.3 + share * 0.7))
         traced = changes.trace(
-            thinner.passing(strips),
+            _noting(strips, quality),
             model,
             grid,
             before_id=pair.before.id,
@@ -79,25 +76,14 @@ def compare(
             min_area=min_area_m2 or None,
         )
     cell_m2 = float(area_m2(np.array([grid.extent.geom], dtype=object), str(grid.crs))[0]) / (grid.width * grid.height)
-    return Seen(model, traced, thinner.quality, thinner.stride, round(traced.tally["clear"] * cell_m2, 2))
+    return Compared(model, traced, quality, round(traced.tally["clear"] * cell_m2, 2))
 
 
-class Thinner:
-    """Keeps every n-th pixel of the quality bits as the strips pass by."""
-
-    def __init__(self, shape: tuple[int, int]) -> None:
-        self.stride = max(1, -(-max(shape) // CELLS))
-        rows, columns = (-(-side // self.stride) for side in shape)
-        self.quality = np.zeros((rows, columns), np.uint8)
-
-    def passing(self, strips: Iterator[Scored]) -> Iterator[Scored]:
-        n = self.stride
-        for strip in strips:
-            top = strip.roi[0].start
-            first = -(-top // n)
-            kept = strip.quality[first * n - top :: n, ::n]
-            self.quality[first : first + len(kept), : kept.shape[1]] = kept
-            yield strip
+def _noting(strips: Iterator[Scored], quality: QualityGrid) -> Iterator[Scored]:
+    """The strips as they are; their quality is kept on the way."""
+    for strip in strips:
+        quality.add(strip.roi, strip.quality)
+        yield strip
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,28 +91,28 @@ class Laid:
     """One ``Occupied`` a change, in order; how much farmland was seen."""
 
     occupied: list[overlay.Occupied]
-    farmland: Any
+    farmland: seen.Seen
 
 
-def lay_over(seen: Seen, pair: Pair, layers: LayersOnDay, progress: Progress) -> Laid:
-    found = seen.traced.changes
+def lay_over(compared: Compared, pair: Pair, layers: LayersOnDay, progress: Progress) -> Laid:
+    found = compared.traced.changes
     grid = pair.before.geobox
     occupied = overlay.overlay([c.geometry for c in found], str(grid.crs), layers, progress=progress)
-    return Laid(occupied, overlay.farmland_seen(grid, seen.quality, seen.stride, layers))
+    return Laid(occupied, seen.seen(compared.quality, layers))
 
 
 def judge(
-    seen: Seen, laid: Laid, pair: Pair, layers: LayersOnDay, settings_digest: str
+    compared: Compared, laid: Laid, pair: Pair, layers: LayersOnDay, settings_digest: str
 ) -> tuple[list[Flag], list[dict[str, Any]]]:
     """Flags, and the rows of what was explained."""
     flags: list[Flag] = []
     outcomes: list[dict[str, Any]] = []
     known = pair.before.quality_codes is not None and pair.after.quality_codes is not None
-    for change, occupied in zip(seen.traced.changes, laid.occupied, strict=True):
+    for change, occupied in zip(compared.traced.changes, laid.occupied, strict=True):
         verdict = triage.triage(
             change,
             occupied,
-            seen.traced.statistics,
+            compared.traced.statistics,
             gsd_m=max(pair.before.gsd_m, pair.after.gsd_m),
             before=pair.before,
             after=pair.after,

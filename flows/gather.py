@@ -1,0 +1,174 @@
+"""[io] What the pages show beside the ledger: pictures, parcels around a case, districts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cached_property
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from flows.settings import Workspace
+from geodata import sensors
+from geodata.chips import Bounds, crop, crop_pair
+from geodata.crs import transform
+from geodata.filepixels import FilePixels
+from geodata.layers import Kind
+from geodata.scene import Scene
+from maps import chips as pictures
+from maps.features import District, district
+from maps.publish import Picture, Surroundings
+from pipeline import quality
+from pipeline.cases.case import Case
+from pipeline.cases.events import Event
+
+DEGREES = "EPSG:4490"
+CHIP_PX, THUMB_PX = 512, 320
+DATES_A_CASE = 8
+"""Dates shown in the strip of a case: the pairs that saw it, then the newest others."""
+SHOWN = {
+    Kind.FARMLAND: ("DLBM", "DLMC"),
+    Kind.BASIC_FARMLAND: ("YJJBNTTBBH",),
+    Kind.APPROVED: ("PZWH",),
+    Kind.FACILITY: ("BAH",),
+    Kind.REDLINE: ("HXMC",),
+}
+
+
+class Gathered:
+    """One publishing's view of a workspace; everything is read once."""
+
+    def __init__(self, office: Workspace, day: date) -> None:
+        self.office = office
+        self.catalog = office.catalog
+        self.layers = office.editions.on(day)
+        self.scenes: Mapping[str, Scene] = {scene.id: scene for scene in self.catalog.scenes()}
+        self.cases = office.ledger.cases()
+        self.events = office.ledger.events()
+
+    @cached_property
+    def events_by_case(self) -> dict[str, list[Event]]:
+        found: dict[str, list[Event]] = defaultdict(list)
+        for event in self.events:
+            if event.case is not None:
+                found[event.case].append(event)
+        return found
+
+    @cached_property
+    def inspected_at(self) -> dict[str, datetime]:
+        return {e.payload["id"]: e.at for e in self.events if e.kind == "INSPECTED"}
+
+    @cached_property
+    def _footprints(self) -> dict[str, BaseGeometry]:
+        """{scene id: footprint in degrees}."""
+        return {id: scene.geobox.extent.to_crs(DEGREES).geom for id, scene in self.scenes.items()}
+
+    def _dates(self, case: Case) -> list[Scene]:
+        """The scenes of a case's strip, oldest first: of a similar GSD, covering the patch."""
+        needed = [flag["change"][side] for flag in case.flags for side in ("before_id", "after_id")]
+        gsd_m = min(self.scenes[id].gsd_m for id in needed if id in self.scenes)
+        near = [
+            scene
+            for scene in self.scenes.values()
+            if scene.gsd_m <= 3 * gsd_m and shapely.covers(self._footprints[scene.id], case.geometry.centroid)
+        ]
+        near.sort(key=lambda scene: (scene.id not in needed, -scene.acquired_at.timestamp()))
+        return sorted(near[: max(DATES_A_CASE, len(set(needed)))], key=lambda scene: scene.acquired_at)
+
+    def chips(self, case: Case) -> dict[str, Picture]:
+        """Pictures of the place on each date; the pair that founded the case shares one stretch."""
+        bounds = pictures.frame(case.geometry)
+        founding = [case.flags[0]["change"][side] for side in ("before_id", "after_id")]
+        found: dict[str, Picture] = {}
+        stretch = None
+        if all(id in self.scenes for id in founding):
+            before, after = (self._file(id) for id in founding)
+            for id, chip in zip(founding, crop_pair(before, after, bounds, CHIP_PX), strict=True):
+                found[id] = Picture(chip.rgb, chip.bounds_lonlat)
+                stretch = chip.stretch
+        for scene in self._dates(case):
+            if scene.id not in found:
+                same = stretch if self._alike(scene, founding) else None
+                chip = crop(self._file(scene.id), bounds, CHIP_PX, stretch=same)
+                found[scene.id] = Picture(chip.rgb, chip.bounds_lonlat)
+        return found
+
+    def _alike(self, scene: Scene, ids: list[str]) -> bool:
+        return all(id in self.scenes and self.scenes[id].platform == scene.platform for id in ids)
+
+    def _file(self, id: str) -> FilePixels:
+        return self.catalog.pixels(self.scenes[id])
+
+    def thumbs(self) -> dict[str, Picture]:
+        """One small picture of each scene that was inspected."""
+        ids = {id for i in self.office.ledger.inspections() for id in (i.before_id, i.after_id)}
+        found = {}
+        for id in sorted(ids & set(self.scenes)):
+            bounds: Bounds = self._footprints[id].bounds
+            chip = crop(self._file(id), bounds, THUMB_PX)
+            found[id] = Picture(chip.rgb, chip.bounds_lonlat)
+        return found
+
+    def surroundings(self, case: Case) -> Surroundings:
+        scenes = self._dates(case)
+        clouds = {scene.id: cloud for scene in scenes if (cloud := self._cloud(scene, case.geometry)) is not None}
+        return Surroundings(scenes, self._around(case), clouds)
+
+    def _around(self, case: Case) -> list[tuple[BaseGeometry, str, str]]:
+        """Parcels within the picture, cut to it: (geometry in degrees, label, kind)."""
+        frame = shapely.box(*pictures.frame(case.geometry))
+        found = []
+        for kind, names in SHOWN.items():
+            for _, store in self.layers.parts.get(kind, []):
+                box = transform(np.array([frame], dtype=object), DEGREES, store.zone)[0]
+                _, rows = store.query(np.array([box.bounds]))
+                held = store.attributes(rows, [name for name in names if name in store.columns])
+                shapes = transform(store.geometries(rows), store.zone, DEGREES)
+                for n, cut in enumerate(shapely.intersection(shapes, frame)):
+                    label = " ".join(str(values[n]) for values in held.values() if values[n])
+                    if not cut.is_empty and cut.area > 0:
+                        found.append((cut, label, str(kind)))
+        return found
+
+    def _cloud(self, scene: Scene, patch: BaseGeometry) -> float | None:
+        """Per cent of the patch's box under cloud or shadow; None where the quality is unknown."""
+        if scene.quality_codes is None:
+            return None
+        inside = transform(np.array([patch], dtype=object), DEGREES, str(scene.geobox.crs))[0]
+        west, south, east, north = inside.bounds
+        columns, rows = zip(*(~scene.geobox.affine * xy for xy in ((west, north), (east, south))), strict=True)
+        roi = _within(rows, scene.geobox.height), _within(columns, scene.geobox.width)
+        with self.catalog.pixels(scene) as pixels:
+            bits = quality.bits(pixels.read(roi), sensors.QUALITY[scene.quality_codes])
+        hidden = bits & np.uint8(quality.Quality.CLOUD | quality.Quality.SHADOW | quality.Quality.CIRRUS)
+        return round(100 * float((hidden > 0).mean()), 1) if bits.size else None
+
+    def districts(self) -> list[District]:
+        """The units held, and their counties and townships where only deeper units are."""
+        shapes: dict[str, list[BaseGeometry]] = defaultdict(list)
+        names: dict[str, str] = {}
+        for _, store in self.layers.parts.get(Kind.DISTRICT, []):
+            for geometries, held in store.batches():
+                degrees = transform(geometries, store.zone, DEGREES)
+                for n, code in enumerate(held["XZQDM"]):
+                    unit = district(str(code), str(held.get("XZQMC", [""] * len(degrees))[n] or ""), degrees[n])
+                    shapes[unit.code].append(unit.geometry)
+                    names.setdefault(unit.code, unit.name)
+        for length in (9, 6):
+            above: dict[str, list[BaseGeometry]] = defaultdict(list)
+            for code, parts in shapes.items():
+                if len(code) > length and code[:length] not in shapes:
+                    above[code[:length]] += parts
+            shapes |= above
+        return [
+            district(code, names.get(code, ""), shapely.union_all(parts) if len(parts) > 1 else parts[0])
+            for code, parts in sorted(shapes.items())
+        ]
+
+
+def _within(edges: tuple[float, ...], size: int) -> slice:
+    first, last = int(np.floor(min(edges))), int(np.ceil(max(edges)))
+    return slice(max(0, min(first, size)), max(0, min(last, size)))

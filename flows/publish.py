@@ -1,0 +1,65 @@
+"""[io] Publishing: ledger and catalogue → the static site, old or new, never half."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows.gather import Gathered
+from flows.inspect import BEIJING
+from flows.progress import step
+from flows.settings import Workspace, open_workspace
+from geodata.errors import GengXunError
+from geodata.words import both, tr
+from maps import publish as site
+
+
+@flow(name="publish", persist_result=False, validate_parameters=True)
+def publish(workspace: Path, out: Path | None = None) -> dict[str, Any]:
+    """Write the site of ``workspace``. Returns the document of ``publish --json``."""
+    office = open_workspace(workspace)
+    with office.ledger.lease("publish"):
+        published = write(office, (out or office.site).resolve())
+    return {
+        "index": str(published.index),
+        "pages": published.cases + published.runs + 1,
+        "cases": published.cases,
+        "runs": published.runs,
+        "files": published.files,
+        "size_bytes": published.size_bytes,
+    }
+
+
+@task(
+    retries=2,
+    retry_delay_seconds=[1, 5],
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retry_condition_fn=lambda task, run, state: not isinstance(state.data, GengXunError),
+)
+def write(office: Workspace, out: Path) -> site.Published:
+    """Everything the pages need from ledger and catalogue, written by ``maps.publish``."""
+    ledger = office.ledger
+    gathered = Gathered(office, datetime.now(UTC).astimezone(BEIJING).date())
+    with step(tr("writing pages")) as progress:
+        return site.publish(
+            out,
+            scope=office.settings.bureau.name or both("All districts"),
+            cases=gathered.cases,
+            events_by_case=gathered.events_by_case,
+            inspections=ledger.inspections(),
+            inspected_at=gathered.inspected_at,
+            districts=gathered.districts(),
+            verified=ledger.verify(),
+            chips=gathered.chips,
+            context=gathered.surroundings,
+            scenes=gathered.scenes,
+            thumbs=gathered.thumbs(),
+            software_version=version("gengxun"),
+            progress=lambda done, pages: progress(done / pages),
+        )
