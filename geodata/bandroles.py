@@ -5,6 +5,7 @@ Pure. What is not certain is asked for (``MissingOption`` names ``--bands``), ne
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -82,6 +83,23 @@ def clean_names(names: Sequence[str], path: object) -> list[str]:
             value=",".join(names),
         )
     return clean
+
+
+def band_names(said: Sequence[str], path: object) -> tuple[str, ...]:
+    """Names given for bands that are known to be measurements. Raises: InputError."""
+    names = tuple(_name(text) for text in clean_names(said, path))
+    if "" in names or len(set(names)) != len(names):
+        raise InputError(
+            "{path}: --bands “{value}” has an empty name or one twice; name each band once.",
+            path=path,
+            value=",".join(said),
+        )
+    return names
+
+
+def _name(text: str) -> str:
+    meaning = sensors.meaning(text, None)
+    return meaning.name if meaning.kind == "band" else ""
 
 
 def _described(number: int, text: str | None) -> str | None:
@@ -174,7 +192,7 @@ def quality_beside(path: str, header: Mapping[str, Any], platform: str) -> str:
             count=header["count"],
         )
     parts = PurePath(path).stem.replace("-", "_").split("_")
-    words = [header["descriptions"][0], *parts, *("_".join(pair) for pair in zip(parts, parts[1:], strict=False))]
+    words = [header["descriptions"][0], *parts, *("_".join(pair) for pair in itertools.pairwise(parts))]
     for text in words:
         meaning = sensors.meaning(text, None)
         if meaning.kind == "quality" and meaning.name:

@@ -1,44 +1,132 @@
-"""[io] Scenes at rest under one root: a STAC item and a cloud-optimised GeoTIFF each."""
+"""[io] Scenes at rest under one root: a STAC item and cloud-optimised GeoTIFFs each.
+
+A scene is a folder ``scenes/<id>/`` with ``item.json``, ``data.tif`` and perhaps ``quality.tif``.
+It appears whole or not at all; the id is made of the file's own hash, so that the same file twice
+is one scene.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import shutil
+import uuid
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from odc.geo.geobox import GeoBox
 
-from geodata.rasterfile import FilePixels
+from geodata import bandroles, identify, imagefile, safe, stac
+from geodata.atomic import replacing_folder, write_bytes
+from geodata.errors import EmptyData, InputError, InUse, NoOverlap, UnreadableFile, WorkError
+from geodata.filepixels import FilePixels
 from geodata.scene import Scene
+
+NAMESPACE = uuid.UUID("6d1c2f0a-5b0e-5c8a-9f5e-2b1d9a7c4e10")
+MIN_PIXELS = 8
+"""Rows and columns below which an image is none."""
+HASHED_AT_ONCE = 4 * 1024 * 1024
 
 
 class Catalog:
-    """``root`` is the workspace's ``catalog`` folder; scenes lie under ``root/scenes/<id>/``."""
+    """``root`` is the workspace's ``catalog`` folder."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = Path(root)
 
     def add_scene(
         self,
-        path: Path,
+        path: str | os.PathLike[str],
         *,
         platform: str | None = None,
         acquired: str | date | datetime | None = None,
         bands: Sequence[str] | None = None,
         crs: str | None = None,
-        quality: Path | None = None,
+        quality: str | os.PathLike[str] | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> tuple[Scene, bool]:
-        raise NotImplementedError
+        """Take an image in. Returns the scene, and whether it is new.
+
+        platform, acquired, bands, crs: what the file itself does not say. quality: a file with the
+        quality band. progress: told the share done, 0 to 1.
+
+        Raises: UnreadableFile, EmptyData, MissingOption, CRSMissing, CRSContradiction, UnknownCodes,
+        InputError; then nothing was changed.
+        """
+        tell = progress or (lambda share: None)
+        files = [safe.local_file(path), *([safe.local_file(quality)] if quality is not None else [])]
+        stamps = [_stamp(file) for file in files]
+        provenance = {file.name: sha256(file) for file in files}
+        if len(provenance) < len(files):
+            raise InputError("{path}: image and quality band are the same file; name two.", path=path)
+        id = scene_id(*provenance.values())
+        if (self._folder(id) / "item.json").exists():
+            return self.scene(id), False
+        tell(0.1)
+        header = imagefile.describe(files[0])
+        if min(header["width"], header["height"]) < MIN_PIXELS:
+            raise EmptyData(
+                "{path}: has only {w} × {h} pixels; name another file.",
+                path=path,
+                w=header["width"],
+                h=header["height"],
+            )
+        beside = (files[1], imagefile.describe(files[1])) if quality is not None else None
+        said = identify.Said(platform, acquired, bands, crs)
+        plan = identify.plan(str(path), header, said, (str(quality), beside[1]) if beside else None)
+        _check_day(plan.acquired_at, path)
+        recipe = plan.recipe
+        if beside is not None:
+            recipe |= _quality_recipe(str(quality), beside[0], beside[1], plan.geobox)
+        with replacing_folder(self._folder(id)) as folder:
+            counts = safe.in_child(
+                "geodata.gridfile:convert",
+                str(files[0]),
+                str(folder),
+                recipe,
+                about=path,
+                progress=lambda share: tell(0.1 + 0.85 * share),
+            )
+            if [_stamp(file) for file in files] != stamps:
+                raise UnreadableFile("{path}: was changed while it was read; add it again.", path=path)
+            scene = _scene(id, plan, provenance, counts)
+            _write_item(folder, scene)
+        tell(1.0)
+        return self.scene(id), True
 
     def scenes(self) -> list[Scene]:
-        raise NotImplementedError
+        """All scenes, the earliest first."""
+        found = [
+            self._read(item.parent) for item in (self.root / "scenes").glob("*/item.json") if _is_id(item.parent.name)
+        ]
+        return sorted(found, key=lambda scene: (scene.acquired_at, scene.id))
 
     def scene(self, id: str) -> Scene:
-        raise NotImplementedError
+        """The scene with this id, or with the only id that begins so. Raises: InputError."""
+        wanted = id.strip().lower()
+        folders = [item.parent for item in (self.root / "scenes").glob("*/item.json") if _is_id(item.parent.name)]
+        found = [folder for folder in folders if wanted and folder.name.startswith(wanted)]
+        if not found:
+            raise InputError("scene {id}: there is none with this id; “gengxun scene list” shows all.", id=id)
+        if len(found) > 1 and wanted not in (folder.name for folder in found):
+            raise InputError("scene {id}: {count} scenes begin so; give more of the id.", id=id, count=len(found))
+        return self._read(min(found, key=lambda folder: (folder.name != wanted, folder.name)))
 
     def remove_scene(self, id: str, referenced: Callable[[str], int]) -> None:
-        raise NotImplementedError
+        """Raises: InUse while ``referenced(id)`` inspections or flags refer to it; InputError."""
+        scene = self.scene(id)
+        count = referenced(scene.id)
+        if count:
+            raise InUse("scene {id}: {count} inspections or flags refer to it; it stays.", id=scene.id[:8], count=count)
+        folder = self._folder(scene.id)
+        gone = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
+        os.replace(folder, gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def edit_scene(
         self,
@@ -48,10 +136,177 @@ class Catalog:
         acquired: str | date | datetime | None = None,
         bands: Sequence[str] | None = None,
     ) -> Scene:
-        raise NotImplementedError
+        """Correct what a scene says of itself; its pixels stay. Raises: InputError."""
+        scene = self.scene(id)
+        about = f"scene {scene.id[:8]}"
+        changed: dict[str, Any] = {}
+        if platform is not None:
+            changed["platform"] = identify.platform_said(platform, about)
+        if acquired is not None:
+            when = identify.time_said(acquired, about)
+            _check_day(when.at, about)
+            changed["acquired_at"] = when.at
+            changed["warnings"] = (*scene.warnings, *identify.time_notes(when))
+        if bands is not None:
+            names = bandroles.band_names(bands, about)
+            if len(names) != len(scene.bands):
+                raise InputError(
+                    "{path}: has {count} bands, but --bands names {given}; name every one.",
+                    path=about,
+                    count=len(scene.bands),
+                    given=len(names),
+                )
+            changed["bands"] = names
+        edited = dataclasses.replace(scene, **changed)
+        folder = self._folder(scene.id)
+        item = json.loads((folder / "item.json").read_bytes())
+        files = {name: (stac.checksum(item, name), item["assets"][name]["file:size"]) for name in item["assets"]}
+        write_bytes(folder / "item.json", _json(stac.to_item(_local(edited), files)))
+        return self.scene(scene.id)
 
     def pixels(self, scene: Scene, onto: GeoBox | None = None, shift_m: tuple[float, float] = (0.0, 0.0)) -> FilePixels:
-        raise NotImplementedError
+        """The scene's pixels, on its own grid or on ``onto``, moved by (east, north) metres."""
+        if onto is not None and onto.crs is not None:
+            here, there = stac.footprint(scene.geobox), stac.footprint(onto)
+            if not here.intersects(there):
+                raise NoOverlap(
+                    "scene {id}: does not overlap the other image; choose a pair of the same place.", id=scene.id[:8]
+                )
+        return FilePixels(
+            self.asset(scene, "data"),
+            bands=scene.bands,
+            quality_codes=scene.quality_codes,
+            quality_path=self.asset(scene, "quality") if "quality" in scene.assets else None,
+            scale=scene.scale,
+            offset=scene.offset,
+            nodata=scene.nodata,
+            saturation=scene.saturation,
+            crs=str(scene.geobox.crs),
+            onto=onto,
+            shift_m=shift_m,
+        )
 
     def asset(self, scene: Scene, name: str) -> Path:
-        raise NotImplementedError
+        """Where a file of the scene lies: "data", "quality" or "item"."""
+        if name == "item":
+            return self._folder(scene.id) / "item.json"
+        if name not in scene.assets:
+            raise KeyError(f"scene {scene.id} has no asset {name}")
+        return self.root / scene.assets[name]
+
+    def damaged(self, scene: Scene) -> list[str]:
+        """Names of the scene's files that are gone or whose bytes are not those noted when it was added."""
+        item = json.loads(self.asset(scene, "item").read_bytes())
+        return [
+            name
+            for name in scene.assets
+            if not (file := self.asset(scene, name)).is_file() or sha256(file) != stac.checksum(item, name)
+        ]
+
+    def _folder(self, id: str) -> Path:
+        return self.root / "scenes" / id
+
+    def _read(self, folder: Path) -> Scene:
+        try:
+            return stac.from_item(json.loads((folder / "item.json").read_bytes()), f"scenes/{folder.name}")
+        except (ValueError, KeyError, TypeError) as error:
+            raise WorkError(
+                "{path}: the scene's record is damaged; restore it or add the scene again.", path=folder / "item.json"
+            ) from error
+
+
+def scene_id(*hashes: str) -> str:
+    """The id of a scene: uuid5 of the sha256 of what was handed in."""
+    return str(uuid.uuid5(NAMESPACE, "\n".join(hashes)))
+
+
+def sha256(path: Path) -> str:
+    """Of a file's bytes. Raises: UnreadableFile."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while chunk := stream.read(HASHED_AT_ONCE):
+                digest.update(chunk)
+    except IsADirectoryError:
+        raise UnreadableFile(
+            "{path}: this is a folder; name an image file (GeoTIFF, PNG, JPEG, JPEG 2000).", path=path
+        ) from None
+    except OSError:
+        raise UnreadableFile("{path}: cannot be read; check disk and permissions.", path=path) from None
+    return digest.hexdigest()
+
+
+def _scene(id: str, plan: identify.Plan, provenance: dict[str, str], counts: dict[str, Any]) -> Scene:
+    valid, cloudy = counts["valid_pixels"], counts["cloudy_pixels"]
+    rows, columns = plan.geobox.shape
+    full = identify.saturation(plan, counts["highest"])
+    return Scene(
+        id=id,
+        platform=plan.platform,
+        acquired_at=plan.acquired_at,
+        geobox=plan.geobox,
+        gsd_m=plan.gsd_m,
+        bands=plan.bands,
+        assets={"data": "data.tif", **({"quality": "quality.tif"} if plan.quality_codes else {})},
+        cloud_cover=None if cloudy is None else round(100 * cloudy / valid, 2),
+        provenance=provenance,
+        quality_codes=plan.quality_codes,
+        dtype=plan.dtype,
+        nodata=plan.nodata,
+        scale=plan.scale,
+        offset=plan.offset,
+        warnings=plan.warnings,
+        valid_share=round(valid / (rows * columns), 4),
+        saturation=full,
+    )
+
+
+def _quality_recipe(name: str, file: Path, header: dict[str, Any], image: GeoBox) -> dict[str, Any]:
+    """Where the quality file lies. Raises: CRSMissing, NoOverlap."""
+    from geodata import grids
+
+    grid = grids.grid_of(header, name, None if header["crs"] else str(image.crs))
+    if grid.crs is None:
+        grid = GeoBox(grid.shape, image.affine, image.crs) if grid.shape == image.shape else grid
+    if grid.crs is None or not stac.footprint(grid).intersects(stac.footprint(image)):
+        raise NoOverlap(
+            "{path}: the quality band does not lie on the image; name the one that belongs to it.", path=name
+        )
+    return {
+        "quality_path": str(file),
+        "quality_transform": tuple(grid.affine)[:6],
+        "quality_crs": str(grid.crs),
+    }
+
+
+def _local(scene: Scene) -> Scene:
+    """With assets named as seen from the item."""
+    return dataclasses.replace(scene, assets={name: Path(href).name for name, href in scene.assets.items()})
+
+
+def _write_item(folder: Path, scene: Scene) -> None:
+    files = {name: (sha256(folder / href), (folder / href).stat().st_size) for name, href in scene.assets.items()}
+    (folder / "item.json").write_bytes(_json(stac.to_item(scene, files)))
+
+
+def _json(item: dict[str, Any]) -> bytes:
+    return json.dumps(item, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False).encode()
+
+
+def _stamp(file: Path) -> tuple[int, int, int]:
+    found = os.stat(file)
+    return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+def _is_id(name: str) -> bool:
+    return re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", name) is not None
+
+
+def _check_day(at: datetime, path: object) -> None:
+    """Raises InputError for a day that is not yet, or before there were satellites."""
+    if not datetime(1960, 1, 1, tzinfo=UTC) < at < datetime.now(UTC) + timedelta(days=1):
+        raise InputError(
+            "{path}: {day} is not a day on which it can have been taken; say the right one with --acquired.",
+            path=path,
+            day=at.date().isoformat(),
+        )

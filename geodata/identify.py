@@ -305,7 +305,9 @@ def _values(header: Mapping[str, Any], mask: int | str | None, notes: list[Text]
             nodata = None
     if nodata is None and dtype == "float32":
         nodata = math.nan
-    if not declared:
+    if not declared and dtype == "float32":
+        notes.append(both("no nodata value is declared: every pixel that holds a number counts as valid."))
+    elif not declared:
         notes.append(both("no nodata value is declared: all pixels count as valid."))
     return dtype, nodata
 

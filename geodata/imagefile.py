@@ -18,8 +18,8 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from geodata import safe, sensors
-from geodata.identify import WIDER
 from geodata.errors import EmptyData, UnreadableFile
+from geodata.identify import WIDER
 
 KINDS = ("GTiff", "PNG", "JPEG", "JP2OpenJPEG")
 """Drivers that open a file as an image; by content, never by its suffix."""
