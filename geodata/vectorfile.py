@@ -208,13 +208,16 @@ def _gdal(path: Path) -> Iterator[Any]:
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
 
+    known = (DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError, pa.ArrowException)
+    known += (OSError, ValueError)  # the latter: text that is not in the encoding the format prescribes
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield pyogrio
     except GengXunError:
         raise
-    except (DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError, pa.ArrowException, OSError) as e:
+    except known as e:
         raise UnreadableFile(
             "{path}: cannot be read ({error}); get a whole copy, or export it again.",
             path=path,
