@@ -16,6 +16,7 @@ from folium.map import CustomPane
 from folium.raster_layers import ImageOverlay
 from shapely.geometry.base import BaseGeometry
 
+from geodata.words import tr
 from maps import assets
 from maps.case_parts import CasePage, Ground, SceneView
 from maps.case_story import case_page
@@ -172,7 +173,7 @@ def _data(page: CasePage, frame: Frame) -> dict[str, Any]:
             for scene in page.scenes
         ],
         "labels": _labels(page, shapely.box(*view)),
-        "words": environment(lang).globals["_"]("before|after").split("|"),
+        "words": tr("before|after", lang).split("|"),
     }
 
 
@@ -196,7 +197,6 @@ def _labels(page: CasePage, view: BaseGeometry) -> list[dict[str, Any]]:
 
 def _sensor(scene: SceneView, lang: str) -> str:
     """GF-2 · 0.8 m · 云 3%."""
-    say = environment(lang).globals["_"]
     size = f"{scene.gsd_m:g} m" if scene.gsd_m >= 0.5 else f"{scene.gsd_m * 100:g} cm"
-    cloud = "" if scene.cloud_pct is None else " · " + say("cloud {cloud}%", cloud=f"{scene.cloud_pct:.0f}")
+    cloud = "" if scene.cloud_pct is None else " · " + tr("cloud {cloud}%", lang, cloud=f"{scene.cloud_pct:.0f}")
     return f"{scene.platform} · {size}{cloud}"

@@ -159,7 +159,7 @@ def area(occupied: Occupied) -> Area:
 
 
 def _area_notes(o: Occupied) -> tuple[Text, ...]:
-    notes = []
+    notes: list[Text] = []
     basic = o.overlays.get(Kind.BASIC_FARMLAND, (0.0, 0.0))[1]
     if basic > 0:
         notes.append(both("Basic farmland is an overlay and no term of the sum."))
