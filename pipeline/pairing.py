@@ -213,5 +213,7 @@ def _footprint(geobox: GeoBox) -> BaseGeometry | None:
     """In Lambert's equal-area cylinder (x = λ, y = sin φ)."""
     if geobox.crs is None:
         return None
-    outline = geobox.extent.to_crs("EPSG:4326", resolution=max(geobox.resolution.map(abs)) * 64).geom
+    extent = geobox.extent
+    step = max(extent.boundingbox.span_x, extent.boundingbox.span_y) / 16  # straight edges bend in lon/lat
+    outline = extent.segmented(step).to_crs("EPSG:4326").geom
     return shapely.transform(outline, lambda xy: np.column_stack([np.radians(xy[:, 0]), np.sin(np.radians(xy[:, 1]))]))

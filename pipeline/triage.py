@@ -228,7 +228,8 @@ def _said(sentences: Sequence[tuple[Text, Text]]) -> list[Reason]:
 
 def _confidence(facts: Facts) -> float:
     """0.20, and up to 0.25 for the score, 0.25 for the contrast to the surroundings, 0.20 for the
-    kind's own evidence, 0.10 for the size; less for what was not seen or cannot be told."""
+    kind's own evidence, 0.10 for the size; less for what was not seen or cannot be told. All of it times
+    the most that one scene of this grain can say of such a kind."""
     change, looks = facts.change, facts.looks
     value = (
         0.20
@@ -242,7 +243,7 @@ def _confidence(facts: Facts) -> float:
         - (0.20 if facts.flooded else 0.0)
     )
     most = min(SUREST.get(facts.kind, 0.90), 0.90 if facts.gsd_m <= FINE_M else ONE_SCENE)
-    return min(most, max(0.05, value))
+    return max(0.05, most * _within(value))
 
 
 def _urgency(facts: Facts) -> float:

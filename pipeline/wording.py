@@ -51,8 +51,8 @@ def off_farmland(facts: Facts, touched_m2: float) -> Text:
 def like_neighbours(facts: Facts) -> Text:
     looks = facts.looks
     return both(
-        "The ground around it changed alike ({ring:.0f} of {moved:.0f} hundredths of the image's range): a matter of "
-        "the season, {days} days of the year apart.",
+        "The ground around it changed alike (by {ring:.0f}%, it by {moved:.0f}% of the image's range): a matter of the "
+        "season, {days} days of the year apart.",
         ring=100 * looks.ring_moved,
         moved=100 * looks.moved,
         days=facts.season_days,
@@ -125,10 +125,12 @@ def _basic_farmland(facts: Facts) -> Sentence | None:
         return None
     return both("Permanent basic farmland"), both(
         "Lies on {m2:,.2f} m² ({mu:,.2f} mu) of permanent basic farmland; {ratio:.0f}% of the area from which "
-        "the criminal law speaks of a large one (5 mu of it, 10 mu of other farmland).",
+        "the criminal law speaks of a large one ({basic:g} mu of it, {other:g} mu of other farmland).",
         m2=gross,
         mu=mu(gross),
         ratio=100 * facts.rules.criminal_ratio(net, facts.occupied.farmland_net_m2),
+        basic=mu(facts.rules.criminal_basic_farmland_m2),
+        other=mu(facts.rules.criminal_farmland_m2),
     )
 
 
@@ -160,11 +162,11 @@ def _kind(facts: Facts) -> Sentence | None:
         both("Bare or built up") if facts.kind in ("earthwork", "other") else both("Bright as roofs and hard ground")
     )
     return title, both(
-        "Brightness {before:.0f} → {after:.0f} of 100 (image of {day}); {ring:.0f} around it.",
+        "Brightness {before:.0f} → {after:.0f} (0 and 100: darkest and brightest 2% of the image), "
+        "{ring:.0f} around it.",
         before=100 * looks.before.bright,
         after=100 * looks.after.bright,
         ring=100 * looks.ring_after.bright,
-        day=day(facts.after_at),
     )
 
 
@@ -194,8 +196,8 @@ def _index(facts: Facts) -> Text:
 def _detected(facts: Facts) -> Sentence:
     looks = facts.looks
     return both("Measured change"), both(
-        "Score {score:.2f} ({method}) over {px:,} pixels of {gsd:g} m; it changed by {moved:.0f} hundredths of the "
-        "image's range, its surroundings by {ring:.0f}.",
+        "Score {score:.2f} ({method}) over {px:,} pixels of {gsd:g} m; it changed by {moved:.0f}% of the image's "
+        "range, its surroundings by {ring:.0f}%.",
         score=facts.change.score,
         method=facts.change.method,
         px=facts.change.area_px,
@@ -304,14 +306,21 @@ def _double(facts: Facts) -> Sentence | None:
 
 
 def _edition(facts: Facts, layer: Layer) -> list[Sentence]:
-    if layer.kind not in (Kind.FARMLAND, Kind.BASIC_FARMLAND, Kind.APPROVED, Kind.FACILITY):
+    said = {
+        Kind.FARMLAND: "Farmland layer",
+        Kind.BASIC_FARMLAND: "Basic farmland layer",
+        Kind.APPROVED: "Approval layer",
+        Kind.FACILITY: "Facility layer",
+    }
+    if layer.kind not in said:
         return []
-    seen, fields = day(facts.after_at), {"kind": layer.kind.value, "edition": layer.edition, "valid": layer.valid_from}
+    seen = day(facts.after_at)
+    fields = {"layer": both(said[layer.kind]), "edition": layer.edition, "valid": layer.valid_from}
     if layer.valid_from > seen:
         return [
             (
                 both("Layer newer than the image"),
-                both("{kind} {edition} is valid from {valid}, after the image of {day}.", day=seen, **fields),
+                both("{layer} {edition} is valid from {valid}, after the image of {day}.", day=seen, **fields),
             )
         ]
     if (seen - layer.valid_from).days <= facts.rules.stale_days:
@@ -320,7 +329,7 @@ def _edition(facts: Facts, layer: Layer) -> list[Sentence]:
         (
             both("Layer older than the image"),
             both(
-                "{kind} {edition} is valid from {valid}, {days:,} days before the image of {day}.",
+                "{layer} {edition} is valid from {valid}, {days:,} days before the image of {day}.",
                 days=(seen - layer.valid_from).days,
                 day=seen,
                 **fields,
