@@ -93,10 +93,7 @@ class ParcelStore:
         except (OSError, ValueError, KeyError, TypeError):
             fits = False
         if not fits:
-            raise UnreadableFile(
-                "{path}: this layer at rest is damaged or of another version; remove the layer and add it again.",
-                path=str(self.folder),
-            )
+            raise _damaged(self.folder / "store.json")
 
     @classmethod
     def open(cls, folder: Path) -> ParcelStore:
@@ -163,8 +160,8 @@ class ParcelStore:
     def attributes(self, rows: NDArray[np.integer], names: Sequence[str]) -> dict[str, list]:
         """{name: value of each row}; a column that is not held is not in the answer, no value is None."""
         held = [name for name in names if name in self.columns]
-        taken = self._take(held, rows) if held else None
-        return {name: taken.column(name).to_pylist() for name in held} if taken else {}
+        taken = self._take(held, rows)
+        return {name: taken.column(name).to_pylist() for name in held}
 
     def column(self, name: str, first: int = 0, last: int | None = None) -> pa.Array:
         """Values of rows ``first`` … ``last`` - 1 as Arrow: for work over a whole layer, slice by slice."""
@@ -185,7 +182,11 @@ class ParcelStore:
 
     @cached_property
     def _file(self) -> pa.RecordBatchFileReader:
-        return pa.ipc.open_file(pa.memory_map(str(self.folder / "parcels.arrow")))
+        path = self.folder / "parcels.arrow"
+        try:
+            return pa.ipc.open_file(pa.memory_map(str(path)))
+        except (OSError, pa.ArrowException):
+            raise _damaged(path) from None
 
     def _mapped(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
         path = self.folder / f"{name}.npy"
@@ -194,10 +195,7 @@ class ParcelStore:
         except (OSError, ValueError):
             values = np.empty(0)
         if values.shape != shape:
-            raise UnreadableFile(
-                "{path}: this layer at rest is damaged or of another version; remove the layer and add it again.",
-                path=str(path),
-            )
+            raise _damaged(path)
         return values
 
     def _take(self, names: list[str], rows: NDArray[np.integer]) -> pa.RecordBatch:
@@ -216,6 +214,13 @@ class ParcelStore:
         back = np.empty(len(order), np.intp)
         back[order] = np.arange(len(order))
         return pa.concat_batches(pieces).take(_indices(back))
+
+
+def _damaged(path: Path) -> UnreadableFile:
+    return UnreadableFile(
+        "{path}: this layer at rest is damaged or of another version; remove the layer and add it again.",
+        path=str(path),
+    )
 
 
 def _indices(rows: NDArray[np.integer]) -> pa.Array:
