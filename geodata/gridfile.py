@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ import rasterio.shutil
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.windows import Window
@@ -75,17 +74,28 @@ class GridWriter:
     def write(self, roi: ROI, array: NDArray[Any]) -> None:
         """``array``: (y, x) or (band, y, x) of the window ``roi``."""
         assert self._dataset is not None
-        self._dataset.write(array if array.ndim == 3 else array[np.newaxis], window=window(roi))
+        with writing(self.path):
+            self._dataset.write(array if array.ndim == 3 else array[np.newaxis], window=window(roi))
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         assert self._place is not None
         assert self._dataset is not None
         try:
-            self._dataset.close()
-        except RasterioError as late:
+            with writing(self.path):
+                self._dataset.close()
+        except WorkError as late:
             self._place.__exit__(type(late), late, late.__traceback__)
-            raise WorkError("{path}: could not be written; is the disk full?", path=self.path) from late
+            raise
         self._place.__exit__(kind, error, trace)
+
+
+@contextmanager
+def writing(path: object) -> Iterator[None]:
+    """Turns a failure of writing pixels into a sentence about ``path``."""
+    try:
+        yield
+    except RasterioError as error:
+        raise WorkError("{path}: could not be written; is the disk full?", path=path) from error
 
 
 def window(roi: ROI) -> Window:
@@ -135,7 +145,7 @@ def convert(
     target = Path(folder)
     stage = target / "stage.tif"
     tell = progress or (lambda share: None)
-    with imagefile.opened(source) as dataset, imagefile.reading(source):
+    with imagefile.opened(source) as dataset, writing(target):
         counts = _stage(dataset, stage, target / "quality_stage.tif", plan, lambda share: tell(0.5 * share))
     if counts["valid_pixels"] == 0:
         raise EmptyData("{path}: not one pixel of it is valid; check its nodata value.", path=source)
@@ -159,11 +169,7 @@ def _stage(
         out.descriptions = tuple(plan["bands"])
         quality = _QualityStage(quality_stage, grid, plan, dataset) if codes else None
         for rows in _chunks(dataset):
-            raw = imagefile.read_window(dataset, list(plan["indexes"]), (rows.start, rows.stop, 0, dataset.width))
-            raw = raw.astype(plan["dtype"], copy=False)
-            valid = grids.is_valid(raw, plan["nodata"])
-            if plan["mask"]:
-                valid &= _opaque(dataset, plan["mask"], rows)
+            raw, valid = _strip(dataset, plan, rows)
             place = rows if not plan["south_up"] else slice(dataset.height - rows.stop, dataset.height - rows.start)
             step = -1 if plan["south_up"] else 1
             raw, valid = raw[:, ::step], valid[::step]
@@ -179,6 +185,14 @@ def _stage(
         if quality is not None:
             quality.close()
     return counts
+
+
+def _strip(dataset: DatasetReader, plan: Mapping[str, Any], rows: slice) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    area = (rows.start, rows.stop, 0, dataset.width)
+    with imagefile.reading(dataset.name):
+        raw = imagefile.read_window(dataset, list(plan["indexes"]), area).astype(plan["dtype"], copy=False)
+        valid = grids.is_valid(raw, plan["nodata"])
+        return raw, valid & _opaque(dataset, plan["mask"], rows) if plan["mask"] else valid
 
 
 def _chunks(dataset: DatasetReader) -> Iterator[slice]:
@@ -213,9 +227,9 @@ class _QualityStage:
     def add(self, rows: slice, place: slice, valid: NDArray[np.bool_]) -> int:
         """Writes the codes of ``rows`` of the file to ``place`` of ours; counts the cloudy pixels."""
         if self._other is None:
-            raw = imagefile.read_window(
-                self._data, self._plan["quality_index"], (rows.start, rows.stop, 0, self._data.width)
-            )
+            area = (rows.start, rows.stop, 0, self._data.width)
+            with imagefile.reading(self._data.name):
+                raw = imagefile.read_window(self._data, self._plan["quality_index"], area)
             codes = grids.as_codes(raw, self._fill)[:: -1 if self._plan["south_up"] else 1]
         else:
             codes = self._from_other(self._grid[place, slice(0, self._data.width)])
@@ -232,7 +246,8 @@ class _QualityStage:
         if area is None:
             return np.full(target.shape, self._fill, np.uint16)
         area = (area[0], min(area[1], self._other.height), area[2], min(area[3], self._other.width))
-        codes = grids.as_codes(imagefile.read_window(self._other, 1, area), self._fill)
+        with imagefile.reading(self._other.name):
+            codes = grids.as_codes(imagefile.read_window(self._other, 1, area), self._fill)
         return resample.nearest(codes, *where.within(area[2], area[0]), self._fill)
 
     def close(self) -> None:
@@ -252,7 +267,7 @@ def to_cog(
     source: Path, target: Path, dtype: str, resampling: str, progress: Callable[[float], None] | None = None
 ) -> None:
     """A file of ours as cloud-optimised GeoTIFF with overviews inside; memory stays flat."""
-    try:
+    with writing(target):
         rasterio.shutil.copy(
             source,
             target,
@@ -265,8 +280,6 @@ def to_cog(
             bigtiff="if_safer",
             num_threads="1",
         )
-    except RasterioError as error:
-        raise WorkError("{path}: could not be written; is the disk full?", path=target) from error
     if progress:
         progress(1.0)
 
@@ -274,8 +287,3 @@ def to_cog(
 COMPRESSION = "ZSTD"
 """Level 1, predictor 2. Measured on 4096² × 4 uint16, times in CPU seconds to write / to read, and MB:
 ZSTD 1.3 / 0.14 / 122, DEFLATE 2.6 / 0.35 / 117, LZW 2.5 / 0.34 / 137, none 1.3 / 0.03 / 178."""
-
-
-def alpha_number(colors: Sequence[str]) -> int | None:
-    """The number of the band that says what is valid."""
-    return next((n for n, color in enumerate(colors, start=1) if color == ColorInterp.alpha.name), None)
