@@ -291,12 +291,14 @@ def _warn_of_land(
     odd: NDArray[np.bool_],
 ) -> None:
     for i in np.unique(pieces.patch[pieces.raw_m2 - pieces.m2 > OVERLAP_M2]).tolist():
-        warning = both("{m2} m² lie under two land-use parcels and are counted once.", m2=out[i]["doubly_covered_m2"])
+        warning = both(
+            "{m2:.2f} m² lie under two or more land-use parcels and are counted once.", m2=out[i]["doubly_covered_m2"]
+        )
         out[i]["warnings"].append(warning)
     for i in np.flatnonzero(unknown).tolist():
         out[pieces.patch[i]]["warnings"].append(
             both(
-                "DLBM “{code}” of parcel {label} is not in the code system {system}: {m2} m² count as uncovered.",
+                "DLBM “{code}” of parcel {label} is not in the code system {system}: {m2:.2f} m² count as uncovered.",
                 code=found.code[i],
                 label=found.label[i] or "–",
                 system=parts[pieces.part[i]][0].code_system or "–",

@@ -39,8 +39,11 @@ CARRIED = {
 }
 """Columns a share carries as they are; of the kinds not named here, all that are held."""
 
-IN_FORCE: Mapping[Kind, tuple[str, str]] = {Kind.APPROVED: ("PZRQ", "YXQZ"), Kind.FACILITY: ("BARQ", "YXQZ")}
-"""First and last day of a record, where its kind has them."""
+IN_FORCE: Mapping[Kind, tuple[str, str, str]] = {
+    Kind.APPROVED: ("Approval", "PZRQ", "YXQZ"),
+    Kind.FACILITY: ("Facility record", "BARQ", "YXQZ"),
+}
+"""What it is called, and the columns of its first and last day."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,22 +108,23 @@ def in_force(kind: Kind, found: Records, day: date) -> tuple[NDArray[np.bool_], 
     holds, said = np.ones(len(found.code), bool), dict[int, Text]()
     if kind not in IN_FORCE:
         return holds, said
+    title, *columns = IN_FORCE[kind]
     for i, attributes in enumerate(found.attributes):
-        first, last = (attributes.get(name, "") for name in IN_FORCE[kind])
+        first, last = (attributes.get(name, "") for name in columns)
         begin, end = _day(first), _day(last)
         unread = [text for text, value in ((first, begin), (last, end)) if text and value is None]
         if unread:
             said[i] = both(
                 "The date “{text}” of {kind} {label} cannot be read; the record is taken as in force.",
                 text=unread[0],
-                kind=kind_name(kind),
+                kind=both(title),
                 label=found.label[i] or found.name[i] or "–",
             )
         holds[i] = (begin is None or begin <= day) and (end is None or end >= day)
         if not holds[i]:
             said[i] = both(
                 "{kind} {label} was not in force on {day} (from {first} to {last}).",
-                kind=kind_name(kind),
+                kind=both(title),
                 label=found.label[i] or found.name[i] or "–",
                 day=day.isoformat(),
                 first=first or "–",
@@ -135,17 +139,3 @@ def _day(text: str) -> date | None:
         return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
     except ValueError:
         return None
-
-
-def kind_name(kind: Kind) -> Text:
-    return both(
-        {
-            Kind.FARMLAND: "land-use parcel",
-            Kind.BASIC_FARMLAND: "basic farmland",
-            Kind.REDLINE: "ecological redline",
-            Kind.APPROVED: "approval",
-            Kind.FACILITY: "facility record",
-            Kind.DISTRICT: "district",
-            Kind.BOUNDARY: "boundary",
-        }[kind]
-    )
