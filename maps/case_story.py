@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,9 +17,9 @@ from maps.chips import Chip
 from maps.style import BEIJING, date_bj, m2_text, mu_text
 from pipeline import flags as flag_files
 from pipeline import triage
+from pipeline.cases import case as cases
 from pipeline.cases.case import Case, Status
 from pipeline.cases.events import Event
-from pipeline.flags import Flag
 from pipeline.inspection import Inspection
 from pipeline.overlay import Occupied
 
@@ -48,6 +49,8 @@ ROLES: Mapping[str, str] = {
     "field": "field staff",
     "reviewer": "reviewer",
 }
+
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 _TITLES: Mapping[str, str] = {
     "FOUND": "Found",
@@ -87,11 +90,10 @@ def case_page(
     runs: {inspection id: href of its page from the language's root}.
     """
     first = flag_files.from_json(case.flags[0])
-    latest = flag_files.from_json(case.flags[-1])
-    by_pair = {(one.before_id, one.after_id): one for one in inspections}
-    founding = by_pair.get((first.change.before_id, first.change.after_id))
     told = tuple(sorted(events, key=lambda event: -event.seq))
-    confidence = max(first.confidence, latest.confidence)
+    seen_by = {one.id: one for one in inspections}
+    founding = next((seen_by[id_] for id_ in map(_inspection_id, reversed(told)) if id_ in seen_by), None)
+    sure = cases.confidence(case)
     return CasePage(
         number=case.number,
         status=case.status,
@@ -103,8 +105,8 @@ def case_page(
         scenes=_scenes(scenes, chips, clouds or {}, (first.change.before_id, first.change.after_id)),
         before_id=first.change.before_id,
         after_id=first.change.after_id,
-        confidence=confidence,
-        confidence_word=confidence_word(confidence),
+        confidence=sure,
+        confidence_word=both(triage.level(sure)),
         marks=(triage.MEDIUM, triage.HIGH),
         reasons=first.reasons[:4],
         doubts=first.doubts,
@@ -112,26 +114,21 @@ def case_page(
         area=area(first.occupied),
         stages=_stages(case, told),
         next=_next(case),
-        happenings=tuple(_happening(event, by_pair, runs or {}) for event in told),
+        happenings=tuple(_happening(event, seen_by, runs or {}, verified) for event in told),
         seal=_seal(verified, as_of),
         layers=layer_names(first.layers or (founding.layers if founding else {})),
         as_of=as_of,
         relapses=case.relapses,
-        confirmed=len(case.flags) - 1,
+        confirmed=_dates(case) - 1,
     )
 
 
-def confidence_word(confidence: float) -> Text:
-    """高, 中 or 低."""
-    return both(triage.level(confidence))
-
-
 def layer_names(layers: Mapping[str, Iterable[str]]) -> tuple[tuple[Text, str], ...]:
-    """(kind's name, editions) of ``Inspection.layers``."""
+    """(kind's name, editions) of ``Inspection.layers``; the hashes of the files stay in the ledger."""
     found = []
     for kind, editions in layers.items():
-        said = editions if isinstance(editions, str) else "、".join(str(one) for one in editions)
-        found.append((both(LAYER_NAMES.get(kind, str(kind))), said))
+        named = [str(one) for one in editions if not _SHA256.fullmatch(str(one))]
+        found.append((both(LAYER_NAMES.get(kind, str(kind))), "、".join(named)))
     return tuple(found)
 
 
@@ -255,100 +252,92 @@ def _stages(case: Case, events: Sequence[Event]) -> tuple[StageStep, ...]:
     return tuple(steps)
 
 
+_NEXT: Mapping[Status, tuple[str, str, str, str]] = {
+    Status.SUSPECTED: (
+        "Dispatch to {where} for a check on the ground",
+        "enforcement office, {district}",
+        "none before dispatch",
+        "Until the check on the ground this is a clue, not a finding.",
+    ),
+    Status.DISPATCHED: (
+        "Check on the ground, with photos",
+        "{where}, field staff",
+        "as dispatched",
+        "The verdict decides: rectify, complete the formalities, or not upheld.",
+    ),
+    Status.RECTIFYING: (
+        "Rectify, and report it done",
+        "{where}, with the party concerned",
+        "as ordered",
+        "New imagery looks again, then a second person accepts.",
+    ),
+    Status.REPORTED: (
+        "Look again with new imagery, then accept",
+        "a second person, not the one who reported",
+        "with the next clear scene",
+        "Accepted: closed. Not agreed: returned with the reason.",
+    ),
+    Status.CLOSED: (
+        "Nothing due; the ground stays watched",
+        "the system, at every inspection",
+        "none",
+        "A relapse reopens the same number.",
+    ),
+    Status.DISMISSED: (
+        "Nothing due: dismissed",
+        "nobody",
+        "none",
+        "Kept with its reason; counts in no closing rate.",
+    ),
+}
+"""What is to be done, whose turn it is, until when, and what follows."""
+
+_SEEN_ONCE = (
+    "Wait for a second clear scene to confirm it",
+    "remote sensing team, at the next inspection",
+    "none before dispatch",
+    "Seen again: more certain, dispatched to {where} for a check on the ground. "
+    "Not seen again: dismissed by a person, with the reason.",
+)
+
+
 def _next(case: Case) -> NextStep:
-    """What happens now, whose turn it is, and what follows. A clue is called a clue until then."""
+    """What happens now. A clue is called a clue until the ground was checked."""
     where = case.township_name or case.district_name or case.district_code
     district = case.district_name or case.district_code
-    who, due, after = both("Whose turn"), both("Due"), both("After that")
-    none = both("none before dispatch")
-    if case.status is Status.SUSPECTED and len(case.flags) < 2:
-        return NextStep(
-            both("Wait for a second clear scene to confirm it"),
-            (
-                (who, both("remote sensing team, at the next inspection")),
-                (due, none),
-                (
-                    after,
-                    both(
-                        "Seen again: more certain, dispatched to {where} for a check on the ground. "
-                        "Not seen again: dismissed by a person, with the reason.",
-                        where=where,
-                    ),
-                ),
-            ),
-        )
-    table: dict[Status, tuple[Text, Text, Text, Text]] = {
-        Status.SUSPECTED: (
-            both("Dispatch to {where} for a check on the ground", where=where),
-            both("enforcement office, {district}", district=district),
-            none,
-            both("Until the check on the ground this is a clue, not a finding."),
-        ),
-        Status.DISPATCHED: (
-            both("Check on the ground, with photos"),
-            both("{where}, field staff", where=where),
-            both("as dispatched"),
-            both("The verdict decides: rectify, complete the formalities, or not upheld."),
-        ),
-        Status.RECTIFYING: (
-            both("Rectify, and report it done"),
-            both("{where}, with the party concerned", where=where),
-            both("as ordered"),
-            both("New imagery looks again, then a second person accepts."),
-        ),
-        Status.REPORTED: (
-            both("Look again with new imagery, then accept"),
-            both("a second person, not the one who reported"),
-            both("with the next clear scene"),
-            both("Accepted: closed. Not agreed: returned with the reason."),
-        ),
-        Status.CLOSED: (
-            both("Nothing due; the ground stays watched"),
-            both("the system, at every inspection"),
-            both("none"),
-            both("A relapse reopens the same number."),
-        ),
-        Status.DISMISSED: (
-            both("Nothing due: dismissed"),
-            both("nobody"),
-            both("none"),
-            both("Kept with its reason; counts in no closing rate."),
-        ),
-    }
-    title, turn, limit, then = table[case.status]
+    once = case.status is Status.SUSPECTED and _dates(case) < 2
+    title, *rows = (
+        both(msgid, where=where, district=district) for msgid in (_SEEN_ONCE if once else _NEXT[case.status])
+    )
+    labels = (both("Whose turn"), both("Due"), both("After that"))
     done = case.status in (Status.CLOSED, Status.DISMISSED)
-    return NextStep(title, ((who, turn), (due, limit), (after, then)), open=not done)
+    return NextStep(title, tuple(zip(labels, rows, strict=True)), open=not done)
 
 
-def _happening(event: Event, by_pair: Mapping[tuple[str, str], Inspection], runs: Mapping[str, str]) -> Happening:
+def _dates(case: Case) -> int:
+    """In how many later scenes it was seen; two flags of one scene are one."""
+    return len({flag["change"]["after_id"] for flag in case.flags})
+
+
+def _happening(event: Event, seen_by: Mapping[str, Inspection], runs: Mapping[str, str], verified: Any) -> Happening:
     machine = event.role == "system"
     role = both(ROLES.get(event.role, event.role))
     by = both("{name} (system)", name=event.by) if machine else both("{name}, {role}", name=event.by, role=role)
-    inspection = by_pair.get(_pair(event.payload))
+    inspection = seen_by.get(_inspection_id(event))
     text = both("by {by}", by=by)
     if inspection is not None:
         text = both("inspection {run} · by {by}", run=inspection.run, by=by)
     elif event.payload.get("reason"):
         text = both("{reason} · by {by}", reason=_text(event.payload["reason"]), by=by)
+    if event.seq in getattr(verified, "clock_back", ()):
+        text = both("{text} · the clock ran back here; order is by entry", text=text)
     href = runs.get(inspection.id) if inspection is not None else None
     return Happening(event.seq, event.at, both(_TITLES.get(event.kind, event.kind)), text, href, machine)
 
 
-def _pair(payload: Mapping[str, Any]) -> tuple[str, str]:
-    """(before, after) of an event that carries a flag, wherever the flag lies in it."""
-    for found in (payload, payload.get("change"), payload.get("flag")):
-        if isinstance(found, Mapping):
-            change = found.get("change", found)
-            if isinstance(change, Mapping) and "before_id" in change:
-                return str(change["before_id"]), str(change["after_id"])
-    return "", ""
+def _inspection_id(event: Event) -> str:
+    return str(event.payload.get("inspection", ""))
 
 
 def _text(value: Any) -> Any:
     return value if isinstance(value, Mapping) and "zh" in value else str(value)
-
-
-def short_kind(flag: Flag) -> str:
-    """The first character of what it looks like, for places too small for words."""
-    name = kind_text(flag.kind)["zh"].removeprefix("疑似").lstrip("·：: ")
-    return name[:1]

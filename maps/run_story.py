@@ -76,13 +76,14 @@ def run_page(
 ) -> RunPage:
     """The report of ``inspection``.
 
-    scenes: {id: Scene} of before and after. flags: those it raised, new and seen again.
+    scenes: {id: Scene} of before and after. flags: those it raised, new and seen again, in the
+    order of their events.
     numbers: {flag id: case number}. chips: {flag id: (before, after)}. thumbs: {scene id: href of a
     picture of the whole scene, from the site's root}. finished_at: of its event. version: of the software.
     """
-    again = set(inspection.cases_seen_again) - set(inspection.cases_new)
-    ranked = sorted(flags, key=lambda flag: (numbers.get(flag.id, "") in again, -flag.confidence, flag.id))
-    fresh = [flag for flag in ranked if numbers.get(flag.id, "") not in again]
+    again = _again(inspection, flags, numbers)
+    ranked = sorted(flags, key=lambda flag: (flag.id in again, -flag.confidence, flag.id))
+    fresh = [flag for flag in ranked if flag.id not in again]
     before, after = (
         _scene(id_, scenes, inspection, thumbs or {}) for id_ in (inspection.before_id, inspection.after_id)
     )
@@ -114,6 +115,18 @@ def run_page(
         why_none=() if flags else why_none(inspection),
         settings=inspection.settings,
     )
+
+
+def _again(inspection: Inspection, flags: Sequence[Flag], numbers: Mapping[str, str]) -> set[str]:
+    """Ids of the flags that joined a case: one that was there, or one that this run had just founded."""
+    founded: set[str] = set(inspection.cases_seen_again) - set(inspection.cases_new)
+    found = set()
+    for flag in flags:
+        number = numbers.get(flag.id, "")
+        if number and number in founded:
+            found.add(flag.id)
+        founded.add(number)
+    return found
 
 
 def _scene(id_: str, scenes: Mapping[str, Scene], inspection: Inspection, thumbs: Mapping[str, str]) -> RunScene:
@@ -189,11 +202,8 @@ def _row(step: Step, inspection: Inspection, fresh: Sequence[Flag]) -> FunnelRow
     name, note = _STEPS.get(step.reason, (step.reason, ""))
     said = both(note) if note else both("")
     least = inspection.settings.get("min_area_m2")
-    threshold = inspection.settings.get("threshold", inspection.detection.get("threshold"))
     if step.reason == "too_small" and least:
         said = both("below {area} m², as set", area=m2_text(float(least)))
-    elif step.reason == "changes" and isinstance(threshold, int | float):
-        said = both("score at least {threshold}", threshold=f"{threshold:g}")
     elif step.reason == "new":
         sure = sum(triage.level(flag.confidence) == "high" for flag in fresh)
         said = both(
@@ -240,7 +250,7 @@ def _card(
         mark={"zh": zh, "en": en},
         confidence=flag.confidence,
         patch_m2=flag.occupied.patch_m2,
-        fresh=number not in again,
+        fresh=flag.id not in again,
     )
 
 
@@ -266,7 +276,7 @@ def why_none(inspection: Inspection) -> tuple[Text, ...]:
     share = seen / farmland if farmland else 0.0
     steps = {step.reason: step for step in inspection.funnel}
     changes = steps["changes"].count if "changes" in steps else 0
-    found = [
+    found: list[Text] = [
         both(
             "Compared {km2} km²; of {farmland} mu of farmland under it {seen} mu ({share}%) were seen on both dates.",
             km2=f"{inspection.compared_m2 / 1e6:,.2f}",

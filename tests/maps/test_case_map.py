@@ -278,6 +278,20 @@ def test_history_is_newest_first_each_with_its_actor(shown) -> None:
     assert page.locator(".gx-timeline li a").get_attribute("href") == "../runs/r1.html"
 
 
+def test_confidence_grows_with_a_second_scene_and_hashes_of_files_are_not_shown(shown) -> None:
+    flag = made.flag(confidence=0.6, layers={"FARMLAND": ["2025", "c" * 64]})
+    page = shown(the_page(made.case(flags=(flag, made.flag("f2", 0.6, "s1", "s4"))))).page
+    assert "高 0.84" in page.locator(".gx-why .gx-tag").inner_text()  # 1 − 0.4 × 0.4
+    assert page.locator(".gx-basis dd").first.inner_text() == "2025"
+
+
+def test_a_clock_that_ran_back_is_shown(shown) -> None:
+    told = made.verified()
+    told.clock_back = (9,)
+    page = shown(the_page(verified=told)).page
+    assert "时钟早于上一条" in page.locator(".gx-timeline li").nth(1).inner_text()
+
+
 def test_seal_tells_the_first_bad_event(shown) -> None:
     intact, broken = shown(the_page()).page, shown(the_page(verified=made.verified(ok=False))).page
     assert "记录完整，未被改动" in intact.locator(".gx-seal").inner_text()

@@ -209,6 +209,15 @@ def test_flags_seen_again_come_last_and_are_no_new_cases() -> None:
     assert "再次看到" in run_page.render(page, "zh")
 
 
+def test_two_flags_on_one_new_ground_are_one_new_case() -> None:
+    flags = made.run_flags(3)
+    numbers = {"n0": "430321-2026-00001", "n1": "430321-2026-00002", "n2": "430321-2026-00001"}
+    told = made.inspection(2, cases_new=("430321-2026-00001", "430321-2026-00002"))
+    page = the_page(2, told, flags=flags, numbers=numbers)
+    assert [card.fresh for card in page.flags] == [True, True, False]
+    assert sum(row.count for row in page.townships) == 2
+
+
 def test_json_says_the_same_as_the_page() -> None:
     page = the_page()
     data = json.loads(json.dumps(run_page.to_json(page), allow_nan=False))
