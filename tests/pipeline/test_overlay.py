@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import date
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import shapely
 from hypothesis import HealthCheck, given, settings
@@ -16,38 +15,10 @@ from hypothesis import strategies as st
 
 from geodata.area import polygon_area_m2, to_zone
 from geodata.crs import transform
-from geodata.editions import LayersOnDay
 from geodata.errors import EmptyData
-from geodata.layers import Kind, Layer
-from geodata.parcels import ParcelStore, write_store
+from geodata.layers import Kind
 from pipeline.overlay import OVERLAYS, overlay
-
-ZONE, DAY = "EPSG:4547", date(2026, 6, 1)
-X, Y = 500_000, 3_080_000
-
-
-def at(x0, y0, x1, y1):
-    """A rectangle in metres from the ground's south-west corner."""
-    return shapely.box(X + x0, Y + y0, X + x1, Y + y1)
-
-
-def part(folder, kind, shapes, *, zone=ZONE, code_system="sandiao", sha="a", **columns):
-    """One part of a layer at rest, and its description."""
-    shapes = np.array(shapes, object)
-    columns = {name: list(values) for name, values in columns.items()}
-    batch = pa.record_batch({"wkb": pa.array(shapely.to_wkb(shapes), pa.binary())} | columns)
-    folder = folder / f"{kind}-{sha}"
-    summary = write_store(folder, [batch], zone=zone)
-    store = ParcelStore.open(folder)
-    layer = Layer(kind, "2025", date(2025, 1, 1), code_system, zone, zone, sha * 64, "", summary.rows, 0.0, 0.0)
-    return layer, store
-
-
-def on_day(*parts, day=DAY):
-    held = {}
-    for layer, store in parts:
-        held.setdefault(layer.kind, []).append((layer, store))
-    return LayersOnDay(day, held, dict.fromkeys(held, "2025"), [])
+from tests.pipeline.ground import ZONE, X, Y, at, on_day, part
 
 
 @pytest.fixture
