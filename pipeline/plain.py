@@ -37,6 +37,10 @@ def rounded(geometry: BaseGeometry) -> BaseGeometry:
 
 def to_plain(value: Any) -> Any:
     """JSON values only: dict, list, str, int, float, bool, None. NaN and ∞ become None."""
+    if value is None or type(value) in (str, int, bool):
+        return value
+    if type(value) is float:
+        return value if math.isfinite(value) else None
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, BaseGeometry):
@@ -58,8 +62,6 @@ def to_plain(value: Any) -> Any:
         return int(value)
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else None
-    if value is None:
-        return None
     raise TypeError(f"no plain form of {type(value).__name__}")
 
 

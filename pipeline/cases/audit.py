@@ -86,7 +86,7 @@ def _where(now: dict[str, Any] | None, then: dict[str, Any] | None, seqs: Mappin
     if now is not None and now.get("seq", 0) > last:
         return last + 1
     row = then or now or {}
-    return row.get("seq") or seqs.get(row.get("flag", ""), last)
+    return row.get("seq") or seqs.get(row.get("flag", ""), last + 1)
 
 
 def _rebuilt(events: list[Event]) -> tuple[tables.Rows, int | None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from geodata.errors import UnreadableFile, WorkError
+from geodata.errors import LedgerDamaged, UnreadableFile, WorkError
 from pipeline.cases.tables import metadata
 
 HEAD = "0001"
@@ -35,7 +35,8 @@ def open_engine(where: str | Path) -> sa.Engine:
         _migrate(engine)
     except sa.exc.DatabaseError as error:
         engine.dispose()
-        raise UnreadableFile(
+        kind = LedgerDamaged if "malformed" in str(error.orig) else UnreadableFile
+        raise kind(
             "{path}: cannot be opened as a ledger ({why}); check the disk or restore a backup.",
             path=url.database,
             why=str(error.orig),
