@@ -26,10 +26,12 @@ from geodata.errors import WorkError
 
 STATIC = Path(__file__).parent / "static"
 
-# Links that a plain folium map, GeoJson, DivIcon or Popup names and that our pages do without.
-KNOWN = re.compile(
-    r"leaflet|jquery|bootstrap|fontawesome|font-awesome|awesome-?markers|awesome\.rotate|glyphicons", re.I
-)
+KNOWN = {
+    *("leaflet", "leaflet_css", "jquery", "bootstrap", "bootstrap_css", "glyphicons_css"),
+    *("awesome_markers", "awesome_markers_css", "awesome_markers_font_css", "awesome_rotate_css"),
+}
+"""folium's own names for the links of a plain map. Leaflet we carry; without Popup and Icon the
+others have no work."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,8 @@ def folium_parts(map_: folium.Map, name: str = "gx_map") -> FoliumParts:
 def _settle(element: Element, name: str, counter: list[int] | None = None) -> None:
     counter = [0] if counter is None else counter
     for attribute in ("default_js", "default_css"):
-        for _, link in getattr(element, attribute, None) or []:
-            if not KNOWN.search(link):
+        for known_as, link in getattr(element, attribute, None) or []:
+            if known_as not in KNOWN:
                 raise WorkError(
                     "The map element {element} needs {link}, which is not carried along.",
                     element=type(element).__name__,

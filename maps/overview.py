@@ -19,6 +19,7 @@ from geodata.area import mu
 from geodata.words import Text, tr
 from maps import assets, features, style
 from maps.features import District
+from maps.run_page import percentages
 from pipeline.cases.case import Status
 from pipeline.inspection import Inspection
 
@@ -174,16 +175,13 @@ def _names(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Seen:
-    """Of the newest run: farmland under the images, m², and how much of it was seen; by reason what was not."""
+    """Of the newest run: farmland under the images, m²; how much of it was seen, per cent; by reason
+    what was not, (reason, m², per cent). The per cents, to one decimal, add up to 100."""
 
     farmland_m2: float
-    observed_m2: float
-    unseen: tuple[tuple[str, float], ...]
+    percent: float
+    unseen: tuple[tuple[str, float, float], ...]
     pairs: int
-
-    def share(self, m2: float) -> float:
-        """Per cent of the farmland."""
-        return 100 * m2 / self.farmland_m2
 
 
 def seen(inspections: Sequence[Inspection]) -> Seen | None:
@@ -192,22 +190,24 @@ def seen(inspections: Sequence[Inspection]) -> Seen | None:
     farmland = sum(i.farmland_m2 for i in newest)
     if farmland <= 0:
         return None
-    unseen: dict[str, float] = {}
+    reasons: dict[str, float] = {}
     for inspection in newest:
         for reason, m2 in inspection.unseen_farmland_m2.items():
-            unseen[reason] = unseen.get(reason, 0.0) + m2
-    ordered = tuple(sorted(((r, m2) for r, m2 in unseen.items() if m2 > 0), key=lambda pair: -pair[1]))
-    return Seen(farmland, sum(i.observed_farmland_m2 for i in newest), ordered, len(newest))
+            reasons[reason] = reasons.get(reason, 0.0) + m2
+    ordered = sorted(((reason, m2) for reason, m2 in reasons.items() if m2 > 0), key=lambda pair: -pair[1])
+    shares = percentages([sum(i.observed_farmland_m2 for i in newest), *(m2 for _, m2 in ordered)])
+    unseen = tuple((reason, m2, share) for (reason, m2), share in zip(ordered, shares[1:], strict=True))
+    return Seen(farmland, shares[0], unseen, len(newest))
 
 
 def data(page: OverviewPage, units: Mapping[str, Mapping[str, District]], lang: str, site: str) -> dict[str, Any]:
     """What the scripts draw from. Cases come by columns; areas in hundredths of a 亩, places in 1e-5 degree."""
     rows = list(page.rows)
     names = _names(rows)
-    counties = _places(units["county"], names, sorted({row["district_code"][:6] for row in rows}))
-    townships = _places(
-        units["township"], names, sorted({row["township_code"] for row in rows if row["township_code"]})
-    )
+    nowhere = tr("no district", lang)
+    counties = _places(units["county"], names, sorted({row["district_code"][:6] for row in rows}), nowhere)
+    used = sorted({row["township_code"] for row in rows if row["township_code"]})
+    townships = _places(units["township"], names, used, nowhere)
     kinds = sorted({row["kind"] for row in rows})
     west, south, east, north = extent(units, rows)
     months = sorted({m for row in rows if (m := features.month_of(row["found_at"]))})
@@ -245,13 +245,15 @@ def _statuses(lang: str) -> list[dict[str, Any]]:
     ]
 
 
-def _places(units: Mapping[str, District], names: Mapping[str, str], used: Sequence[str]) -> list[list[Any]]:
+def _places(
+    units: Mapping[str, District], names: Mapping[str, str], used: Sequence[str], unnamed: str
+) -> list[list[Any]]:
     """[code, name, ring's lat, lon, [south, west, north, east]]; units that only rows know have no place."""
     found: list[list[Any]] = []
     for code in sorted({*units, *used}):
         unit = units.get(code)
         if unit is None:
-            found.append([code, names.get(code) or code, None, None, None])
+            found.append([code, names.get(code) or code or unnamed, None, None, None])
             continue
         west, south, east, north = (round(v, 5) for v in unit.geometry.bounds)
         lat, lon = features.ring_point(unit.geometry)
@@ -276,8 +278,8 @@ def _columns(
         "village": [row.get("village_name", "") for row in rows],
         "lon": [round(row["lon"] * 1e5) for row in rows],
         "lat": [round(row["lat"] * 1e5) for row in rows],
-        "area": [round(mu(row["patch_m2"]) * 100) for row in rows],
-        "basic": [round(mu(row["basic_farmland_m2"]) * 100) for row in rows],
+        "area": [_hundredths(row["patch_m2"]) for row in rows],
+        "basic": [_hundredths(row["basic_farmland_m2"]) for row in rows],
         "urgency": [round(row["urgency"] * 100) for row in rows],
         "month": [month[features.month_of(row["found_at"]) or ""] for row in rows],
         "left": [features.days_left(row.get("due_at"), as_of) if str(row["status"]) in open_ else None for row in rows],
@@ -285,6 +287,11 @@ def _columns(
         "closed": [features.month_of(row.get("closed_at")) or "" for row in rows],
         "chip": [row.get("chip") or "" for row in rows],
     }
+
+
+def _hundredths(m2: float) -> int:
+    """Of a 亩, rounded as every page prints it."""
+    return round(round(mu(m2), 2) * 100)
 
 
 WORDS: Mapping[str, str] = {

@@ -15,6 +15,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from geodata.area import mu
 from geodata.words import Text, tr
 from pipeline import triage
 from pipeline.cases.case import STAGE_OF, Stage, Status
@@ -257,11 +258,9 @@ def environment(lang: str) -> Environment:
     return found
 
 
-def mu_text(m2: float) -> str:
+def mu_text(m2: float, digits: int = 2) -> str:
     """4.47 (亩, without the unit)."""
-    from geodata.area import mu
-
-    return f"{mu(m2):,.2f}"
+    return f"{mu(m2):,.{digits}f}"
 
 
 def m2_text(m2: float) -> str:

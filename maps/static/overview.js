@@ -130,7 +130,7 @@
     const basic = cases.basic[i] ? view.say(words.basic, { n: `<b>${area(cases.basic[i])}</b>` }) : "";
     return `<a class="gx-row" href="${href(i)}" data-i="${i}"${cases.number[i] === state.sel ? ' aria-current="true"' : ""}>${image}<span>` +
       `<span class="gx-row-head">${view.glyph(i, 28)}<b>${h(cases.number[i])}</b>${tag(i)}</span><span class="gx-line">${h(where(i))}</span>` +
-      `<span class="gx-line">${h(data.kinds[cases.kind[i]][1])} · <b>${area(cases.area[i])}</b> ${h(words.mu)}${basic}</span></span><span class="gx-row-open">${h(words.open)}</span></a>`;
+      `<span class="gx-line gx-sizes"><span>${h(data.kinds[cases.kind[i]][1])}</span><span> · <b>${area(cases.area[i])}</b> ${h(words.mu)}${basic}</span></span></span><span class="gx-row-open">${h(words.open)}</span></a>`;
   }
   function list() {
     const at = byNumber.get(state.sel), place = at === undefined ? -1 : visible.indexOf(at);
@@ -141,6 +141,10 @@
     const more = $("[data-more]");
     more.hidden = visible.length <= shown;
     more.textContent = view.say(words.more, { n: Math.min(PAGE, visible.length - shown) });
+    const out = $("[data-dismissed]"), dismissed = cases.status.filter((s) => !data.statuses[s].stage).length;
+    out.hidden = !dismissed;
+    out.textContent = view.say(words.dismissedCount, { n: dismissed });
+    out.setAttribute("aria-pressed", String(state.s === "DISMISSED"));
     $("[data-none]").hidden = visible.length > 0;
     const saying = $("[data-viewing]");
     if (saying) saying.textContent = view.say(words.viewing, { what: chosenWords().join(words.comma) });
@@ -221,9 +225,9 @@
     }
     const by = data.by === "county" ? "county" : "township", units = by === "county" ? data.counties : data.townships;
     const groups = new Map(units.map((_, n) => [n, []]));
-    for (const i of but("d")) if (groups.has(cases[by][i])) groups.get(cases[by][i]).push(i);
+    for (const i of but("d")) groups.has(cases[by][i]) ? groups.get(cases[by][i]).push(i) : groups.set(cases[by][i], [i]);
     $("[data-counties]").innerHTML = [...groups].sort((a, b) => b[1].length - a[1].length).map(([unit, members]) => {
-      const n = stageCounts(members), [code, name] = units[unit];
+      const n = stageCounts(members), [code, name] = units[unit] || ["", words.noTownship];
       const bar = ["FOUND", "RECTIFY", "CLOSED"].map((s) => (n[s] ? `<i class="gx-bar-${s.toLowerCase()}" style="flex:${n[s]}"></i>` : "")).join("");
       const told = ["FOUND", "RECTIFY", "CLOSED"].map((s) => `<small>${h(data.stages[s])} <span data-n="${s}">${n[s]}</span></small>`).join("");
       return `<button type="button" class="gx-county" data-county="${h(code)}" aria-pressed="${state.d === code}"><span><b>${h(name)}</b><b class="gx-late">${n.late ? view.say(words.overdueCount, { n: n.late }) : ""}</b><b>${view.say(words.each, { n: members.length })}</b></span>` +
@@ -240,8 +244,7 @@
     state.sel = i === null ? "" : cases.number[i];
     refresh(true);
     if (i === null) return;
-    const line = rowOf(i);
-    if (line && from === "map") line.scrollIntoView({ block: "nearest" });
+    if (from === "map") reveal();
     if (from === "list") view.show(i);
   }
   function go(to) {
@@ -260,6 +263,10 @@
     view.fit();
     const chosen = byNumber.get(state.sel);
     if (chosen !== undefined) view.show(chosen);
+  }
+  function reveal() {
+    const line = rowOf(byNumber.get(state.sel));
+    if (line) line.scrollIntoView({ block: "nearest" });
   }
   function clear() {
     for (const key of ["d", "s", "k", "m", "od", "rl", "pbf", "q"]) state[key] = "";
@@ -280,7 +287,7 @@
       else if ((e = hit("[data-step]"))) step(Number(e.dataset.step));
       else if ((e = hit("[data-go]"))) go(e.dataset.go);
       else if (hit("[data-more]")) { shown += PAGE; list(); }
-      else if (hit("[data-clear]") || hit("[data-reveal]")) { if (!hit("[aria-disabled=true]")) clear(); }
+      else if (hit("[data-clear]") || hit("[data-reveal]")) { if (!hit("[aria-disabled=true]")) clear(); if (hit("[data-reveal]")) reveal(); }
       else if (hit("[data-find]")) $(".gx-search").focus();
       else if (hit("[data-close]")) select(null);
       else if (hit("[data-near]")) view.show(byNumber.get(state.sel), true);
@@ -373,5 +380,6 @@
   refresh();
   go(state.v);
   booted = true;
+  writeAddress();
   document.documentElement.dataset.drawn = (performance.now() - began).toFixed(0);
 })();
