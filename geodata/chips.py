@@ -20,6 +20,7 @@ WEB = "EPSG:3857"
 RADIUS_M = 6_378_137.0
 NATURAL = ("red", "green", "blue")
 MAX_CHIP_PX = 4096
+UNITS = 50.0
 
 Bounds = tuple[float, float, float, float]
 Source = str | os.PathLike[str] | FilePixels
@@ -114,10 +115,10 @@ def stretch_of(rasters: Sequence[Raster], percentiles: tuple[float, float]) -> N
 
 
 def comparable(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
-    """Can two stretches be one? Not where one range is many times the other (other units)."""
-    widths = [float((limits[:, 1] - limits[:, 0]).mean()) for limits in (first, second)]
-    apart = (first[:, 0] > second[:, 1]).all() or (second[:, 0] > first[:, 1]).all()
-    return not apart and max(widths) < 8 * min(widths)
+    """Can two stretches be one? Not where one's values are many times the other's: other units
+    (counts and reflectance), not another look of the ground."""
+    sizes = [float(np.abs(limits).max()) for limits in (first, second)]
+    return max(sizes) <= UNITS * min(sizes)
 
 
 def stretched(raster: Raster, stretch: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -41,7 +41,7 @@ def moved(grid: GeoBox, shift_m: tuple[float, float]) -> GeoBox:
         bounds = grid.boundingbox
         latitude = np.radians((bounds.bottom + bounds.top) / 2)
         east, north = east / (111_320 * np.cos(latitude)), north / 110_574
-    return GeoBox(grid.shape, Affine.translation(east, north) * grid.affine, grid.crs)
+    return GeoBox(grid.shape, Affine.translation(east, north) @ grid.affine, grid.crs)
 
 
 def is_valid(raw: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:

@@ -136,7 +136,7 @@ def _grid(path: str, header: Mapping[str, Any], said: Said, notes: list[Text]) -
         )
     south_up = transform.e > 0
     if south_up:
-        transform = transform * Affine.translation(0, height) * Affine.scale(1, -1)
+        transform = transform @ Affine.translation(0, height) @ Affine.scale(1, -1)
     bounds = (transform.c, transform.f + transform.e * height, transform.c + transform.a * width, transform.f)
     crs = crss.declared(header["crs"], said.crs, path, bounds)
     notes += crss.check(crs, bounds, path)

@@ -44,7 +44,7 @@ def relation(source: GeoBox, target: GeoBox) -> Shift | None:
     """The shift by which two grids differ, or None where they differ by more than a shift."""
     if source.crs != target.crs:
         return None
-    step: Affine = ~source.affine * target.affine
+    step: Affine = ~source.affine @ target.affine
     drift = max(abs(step.a - 1) * target.shape[1], abs(step.e - 1) * target.shape[0])
     drift = max(drift, abs(step.b) * target.shape[0], abs(step.d) * target.shape[1])
     return Shift(step.c, step.f) if drift < WHOLE else None
