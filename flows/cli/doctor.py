@@ -41,9 +41,7 @@ def libraries() -> str:
             broken.append(f"{name} ({error})")
     if broken:
         raise Wrong(tr("cannot be imported: {names}; install again: make demo", names=", ".join(broken)))
-    import rasterio
-
-    return f"GDAL {rasterio.__gdal_version__}"
+    return f"GDAL {importlib.import_module('rasterio').__gdal_version__}"
 
 
 def projections() -> str:
@@ -56,9 +54,8 @@ def projections() -> str:
 
 
 def closed_drivers() -> str:
-    from rasterio.drivers import raster_driver_extensions
-
-    if os.environ.get("GDAL_SKIP") != safe.GUARD["GDAL_SKIP"] or "vrt" in raster_driver_extensions():
+    known = importlib.import_module("rasterio.drivers").raster_driver_extensions()
+    if os.environ.get("GDAL_SKIP") != safe.GUARD["GDAL_SKIP"] or "vrt" in known:
         raise Wrong(tr("GDAL would open files that call out; something imported it before gengxun did"))
     return tr("{count} drivers closed", count=len(safe.SKIPPED_RASTER.split(",")) + len(safe.SKIPPED_VECTOR.split(",")))
 
