@@ -8,6 +8,7 @@ valleys distance counts height too, so that fields lie long and narrow along the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -49,7 +50,7 @@ def noise(rng: np.random.Generator, cells: int, scale: float, octaves: int = 1) 
     return (total - total.mean()) / total.std()
 
 
-def ramp(values: NDArray, low: float, high: float) -> NDArray:
+def ramp(values: NDArray, low: Any, high: Any) -> NDArray:
     """0 below ``low``, 1 above ``high``, a smooth step between."""
     t = np.clip((values - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
@@ -98,13 +99,13 @@ def relief(seed: int) -> Relief:
 
 def _tidied(zone: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Zones without specks: parts below 0.3 ha take the zone around them."""
-    zone = cv2.medianBlur(zone, 7)
+    zone = np.asarray(cv2.medianBlur(zone, 7), np.uint8)
     specks = np.zeros(zone.shape, bool)
     for value in range(4):
         _, parts, stats, _ = cv2.connectedComponentsWithStats((zone == value).astype(np.uint8), connectivity=4)
         specks |= (zone == value) & (stats[:, cv2.CC_STAT_AREA] < 3000 / CELL**2)[parts]
     nearest = ndimage.distance_transform_edt(specks, return_distances=False, return_indices=True)
-    return zone[tuple(nearest)]
+    return np.asarray(zone[tuple(nearest)], np.uint8)
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,11 +36,11 @@ class Surface:
 
 def field_ids(fields: Fields, grass: int) -> Ints:
     """Fields at 2 m; every second fine pixel along their edges is the grass of a ridge."""
-    ids = cv2.resize(fields.label, (FINE, FINE), interpolation=cv2.INTER_NEAREST)
+    ids = np.asarray(cv2.resize(fields.label, (FINE, FINE), interpolation=cv2.INTER_NEAREST), np.int32)
     edge = np.zeros(ids.shape, bool)
     edge[1:] |= ids[1:] != ids[:-1]
     edge[:, 1:] |= ids[:, 1:] != ids[:, :-1]
-    rows, columns = np.indices(ids.shape, sparse=True)
+    rows, columns = np.ogrid[0:FINE, 0:FINE]
     wood = cv2.resize(fields.zone[fields.label], (FINE, FINE), interpolation=cv2.INTER_NEAREST) == WOOD
     ids[edge & ~wood & ((rows + columns) % 2 == 0)] = grass
     return ids
@@ -70,7 +70,7 @@ def ground_seen(surface: Surface, colours: Array, relative: Floats, shift_m: tup
     for band, column in enumerate(table):
         fine = column[surface.ids]
         fine *= relative
-        fine = cv2.GaussianBlur(fine, (0, 0), PSF_M / FINE_M, borderType=cv2.BORDER_REPLICATE)
+        fine = cv2.GaussianBlur(fine, (9, 9), PSF_M / FINE_M, borderType=cv2.BORDER_REPLICATE)
         fine = cv2.warpAffine(fine, move, (FINE, FINE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         result[band] = cv2.resize(fine, (PIXELS, PIXELS), interpolation=cv2.INTER_AREA)
     return result

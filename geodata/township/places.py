@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
+from shapely.geometry.base import BaseGeometry
 from skimage.graph import MCP_Geometric
 from skimage.measure import find_contours
 
@@ -26,7 +27,7 @@ class Feature:
 
     dlbm: str
     material: str
-    geometry: shapely.Geometry
+    geometry: BaseGeometry
     width_m: float = 0.0
 
 
@@ -90,10 +91,11 @@ def _hamlets(rng: np.random.Generator, ground: Relief) -> Array:
     points = rng.permutation(world(rows, columns))
     inside = np.abs(points - [WEST + SIDE_M / 2, NORTH - SIDE_M / 2]).max(axis=1) < SIDE_M / 2 - 160
     chosen: list[Array] = []
-    for point in points[inside][:4000]:
-        if all(np.hypot(*(point - other)) > 330 for other in chosen):
-            chosen.append(point)
-    return np.array(chosen[:46])
+    left = points[inside][:4000]
+    while len(left) and len(chosen) < 46:
+        chosen.append(left[0])
+        left = left[np.hypot(*(left - left[0]).T) > 330]
+    return np.array(chosen)
 
 
 def _roads(ground: Relief, hamlets: Array) -> tuple[shapely.LineString, list[shapely.LineString]]:
@@ -153,7 +155,9 @@ def _river(seed: int, river: shapely.LineString) -> shapely.Geometry:
     tangent = np.gradient(points, axis=0)
     normal = np.c_[-tangent[:, 1], tangent[:, 0]] / np.hypot(*tangent.T)[:, None]
     banks = 10 + ndimage.gaussian_filter1d(rng.normal(0, 9, (2, len(points))), 7, axis=1)
-    return shapely.Polygon(np.r_[points + normal * banks[0][:, None], (points - normal * banks[1][:, None])[::-1]]).buffer(0)
+    return shapely.Polygon(
+        np.r_[points + normal * banks[0][:, None], (points - normal * banks[1][:, None])[::-1]]
+    ).buffer(0)
 
 
 def blob(rng: np.random.Generator, x: float, y: float, area_m2: float, stretch: float = 1.5) -> shapely.Polygon:
@@ -169,7 +173,9 @@ def blob(rng: np.random.Generator, x: float, y: float, area_m2: float, stretch: 
     return shapely.transform(shape, lambda p: p * scale + [x, y])
 
 
-def _ponds(rng: np.random.Generator, ground: Relief, hamlets: Array, river: shapely.LineString) -> list[shapely.Polygon]:
+def _ponds(
+    rng: np.random.Generator, ground: Relief, hamlets: Array, river: shapely.LineString
+) -> list[shapely.Polygon]:
     """Ponds below the hamlets and in the valleys, and two small reservoirs."""
     rows, columns = np.nonzero((ground.zone == VALLEY) & (ground.rise > 1.5))
     spots = rng.permutation(world(rows, columns))[:2200]
@@ -179,10 +185,11 @@ def _ponds(rng: np.random.Generator, ground: Relief, hamlets: Array, river: shap
     sizes = np.r_[19000, 14500, rng.lognormal(np.log(1500), 0.5, 62).clip(500, 5200)]
     order = np.r_[ordered[-400:], ordered]
     for area in sizes:
+        grown = shapely.STRtree(shapely.buffer(np.array(found, dtype=object), 14))
         for x, y in order[rng.integers(0, 400 if area > 12000 else len(order), 60)]:
             pond = blob(rng, x, y, float(area), 1.35)
             corners = at(shapely.get_coordinates(pond), ground.zone)
-            clear = all(pond.distance(p) > 14 for p in found) and pond.distance(river) > 40
+            clear = not len(grown.query(pond, predicate="intersects")) and pond.distance(river) > 40
             if clear and ((corners == WOOD) | (corners == PLAIN)).sum() < (14 if area > 12000 else 4):
                 found.append(pond)
                 break
@@ -291,7 +298,8 @@ def _plain_lines(ground: Relief) -> tuple[Geometries, Geometries]:
     """Tracks and ditches between the blocks of the plain, clipped to it."""
     plain = cv2.erode((ground.zone == PLAIN).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     step = land.BLOCK_ROWS * land.ROW_M
-    tracks, ditches = [], []
+    tracks: list[shapely.LineString] = []
+    ditches: list[shapely.LineString] = []
     for k in range(-20, 60):
         u = np.arange(-600.0, 5800, 8)
         line = land.plain_xy(u, np.full(len(u), k * step)) * [1, -1] + [WEST, NORTH]
@@ -327,14 +335,17 @@ def _trees(
 ) -> Array:
     """Groves behind the hamlets, trees along the lanes and the river's banks: x, y, radius."""
     groves = np.repeat(hamlets, 70, axis=0) + rng.normal(0, 62, (len(hamlets) * 70, 2))
-    along = np.concatenate([shapely.get_coordinates(shapely.line_interpolate_point(l, np.arange(6, l.length, 13.0))) for l in lanes])
+    steps = [shapely.line_interpolate_point(lane, np.arange(6, lane.length, 13.0)) for lane in lanes]
+    along = shapely.get_coordinates(np.concatenate(steps))
     along = along[rng.random(len(along)) < 0.28]
     turn = rng.uniform(0, 2 * np.pi, len(along))
     along = along + 5.2 * np.c_[np.cos(turn), np.sin(turn)]
     rows, columns = np.nonzero((ground.river_m > 13) & (ground.river_m < 19))
     banks = rng.permutation(world(rows, columns))[:420]
     points = np.r_[groves[at(groves, ground.zone) != PLAIN], along, banks]
-    clear = shapely.STRtree(houses).query_nearest(shapely.points(points), return_distance=True, all_matches=False)[1] > 3.5
+    clear = (
+        shapely.STRtree(houses).query_nearest(shapely.points(points), return_distance=True, all_matches=False)[1] > 3.5
+    )
     on_lane = shapely.union_all(lanes).buffer(3.6)
     shapely.prepare(on_lane)
     points = points[clear & ~shapely.intersects_xy(on_lane, points[:, 0], points[:, 1])]

@@ -9,20 +9,21 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from geodata.township import land
 from geodata.township.land import FOOT, NORTH, PLAIN, SIDE_M, VALLEY, WEST, WOOD, Array, Fields, Ints, Relief
-from geodata.township.places import Places, at, blob, world
+from geodata.township.places import Places, at, blob
 from geodata.words import Text, both
 
-DRONE_SIDE_M = 400.0
+DRONE_SIDE_M = 380.0
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
     """Something seen from above: a material over a polygon, with the height that throws its shadow."""
 
-    geometry: shapely.Geometry
+    geometry: BaseGeometry
     material: str
     height_m: float = 0.0
 
@@ -37,7 +38,7 @@ class Happening:
     appears_at: datetime
     removed_at: datetime | None
     seen_by: str
-    footprint: shapely.Geometry
+    footprint: BaseGeometry
     pieces: tuple[Piece, ...]
     afterwards: tuple[Piece, ...] = ()
 
@@ -50,7 +51,7 @@ class Happening:
         return self.afterwards if at < self.removed_at + timedelta(days=150) else ()
 
 
-Shaped = tuple[shapely.Geometry, tuple[Piece, ...]]
+Shaped = tuple[BaseGeometry, tuple[Piece, ...]]
 
 
 def rectangle(x: float, y: float, wide: float, deep: float, t: Array) -> shapely.Polygon:
@@ -73,14 +74,22 @@ def _pad(rng: np.random.Generator, x: float, y: float, t: Array, size: tuple[flo
     for _ in range(int(pad.area / 260)):
         u, v = rng.uniform(-0.38, 0.38, 2) * size
         cx, cy = np.array([x, y]) + u * t + v * n
-        stacks.append(Piece(rectangle(cx, cy, rng.uniform(3, 7), rng.uniform(2, 4), t), rng.choice(["red_tile", "rubble", "white"]), 1.8))
+        stacks.append(
+            Piece(
+                rectangle(cx, cy, rng.uniform(3, 7), rng.uniform(2, 4), t),
+                rng.choice(["red_tile", "rubble", "white"]),
+                1.8,
+            )
+        )
     return pad, (Piece(pad, "concrete"), *stacks)
 
 
 def _earthwork(rng: np.random.Generator, x: float, y: float, t: Array, size: tuple[float, float]) -> Shaped:
     """Topsoil stripped, earth pushed into heaps."""
     patch = blob(rng, x, y, size[0] * size[1], 1.3)
-    heaps = [blob(rng, x + rng.normal(0, size[0] / 6), y + rng.normal(0, size[1] / 6), patch.area / 30) for _ in range(6)]
+    heaps = [
+        blob(rng, x + rng.normal(0, size[0] / 6), y + rng.normal(0, size[1] / 6), patch.area / 30) for _ in range(6)
+    ]
     return patch, (Piece(patch, "earthwork"), *[Piece(h.intersection(patch), "red_soil", 1.2) for h in heaps])
 
 
@@ -169,7 +178,18 @@ WISHES = (
     Wish("site hut", "construction", _shed, (8, 4), "D", "2026-08-30", seen_by="drone"),
     Wish("heap of earth", "earthwork", _earthwork, (14, 10), "D", "2026-09-25", seen_by="drone"),
     Wish("registered tunnel", "greenhouse", _greenhouse, (20, 9), "D", "2026-05-01", "facility", seen_by="drone"),
-    Wish("new house in the hamlet", "construction", _house, (13, 11), "D", "2026-01-15", "none", ("yard",), seen_by="drone", zones=(PLAIN, VALLEY, FOOT)),
+    Wish(
+        "new house in the hamlet",
+        "construction",
+        _house,
+        (13, 11),
+        "D",
+        "2026-01-15",
+        "none",
+        ("yard",),
+        seen_by="drone",
+        zones=(PLAIN, VALLEY, FOOT),
+    ),
     Wish("steel shed on basic farmland", "construction", _shed, (54, 38), "W", "2025-06-12", basic=True),
     Wish("hardened yard", "hardening", _pad, (52, 37), "E", "2025-09-03"),
     Wish("dug pond", "pond", _pond, (70, 46), "E", "2025-02-18", basic=True),
@@ -178,17 +198,69 @@ WISHES = (
     Wish("approved works", "construction", _works, (92, 70), "E", "2025-07-01", "approved", basic=False),
     Wish("registered greenhouse", "greenhouse", _greenhouse, (64, 54), "W", "2025-11-10", "facility", basic=False),
     Wish("greenhouse without a record", "greenhouse", _greenhouse, (60, 45), "E", "2026-02-15"),
-    Wish("shed, first time", "construction", _shed, (44, 31), "W", "2025-01-20", removed="2025-09-05", again="2026-07-05"),
+    Wish(
+        "shed, first time", "construction", _shed, (44, 31), "W", "2025-01-20", removed="2025-09-05", again="2026-07-05"
+    ),
     Wish("stripped ground", "earthwork", _earthwork, (84, 62), "E", "2026-09-12"),
     Wish("stone yard", "hardening", _pad, (44, 30), "W", "2026-05-20", on=FARM, zones=(VALLEY, FOOT)),
     Wish("second tree nursery", "nursery", _nursery, (80, 54), "E", "2026-01-20", zones=(VALLEY,)),
     Wish("second dug pond", "pond", _pond, (48, 34), "W", "2026-01-15", zones=(VALLEY,)),
-    Wish("house on dry land", "construction", _works, (36, 26), "W", "2025-08-25", on=("0103",), basic=False, zones=(FOOT, VALLEY)),
+    Wish(
+        "house on dry land",
+        "construction",
+        _works,
+        (36, 26),
+        "W",
+        "2025-08-25",
+        on=("0103",),
+        basic=False,
+        zones=(FOOT, VALLEY),
+    ),
     Wish("road up the valley", "road", _road, (170, 9), "W", "2026-03-20", zones=(VALLEY,)),
-    Wish("cleared wood", "earthwork", _earthwork, (80, 60), "E", "2025-07-15", "none", ("0301", "0302", "0305", "0307"), zones=(WOOD,)),
-    Wish("fields kept under water in winter", "other", _field("flooded"), (150, 84), "E", "2025-12-05", "none", removed="2026-03-25", zones=(PLAIN,)),
-    Wish("fields harvested early", "other", _field("straw"), (180, 62), "W", "2026-10-08", "none", removed="2026-11-20", zones=(PLAIN,)),
-    Wish("fields ploughed early", "other", _field("wet_soil"), (120, 62), "E", "2025-10-06", "none", removed="2025-11-20", zones=(PLAIN,)),
+    Wish(
+        "cleared wood",
+        "earthwork",
+        _earthwork,
+        (80, 60),
+        "E",
+        "2025-07-15",
+        "none",
+        ("0301", "0302", "0305", "0307"),
+        zones=(WOOD,),
+    ),
+    Wish(
+        "fields kept under water in winter",
+        "other",
+        _field("flooded"),
+        (150, 84),
+        "E",
+        "2025-12-05",
+        "none",
+        removed="2026-03-25",
+        zones=(PLAIN,),
+    ),
+    Wish(
+        "fields harvested early",
+        "other",
+        _field("straw"),
+        (180, 62),
+        "W",
+        "2026-10-08",
+        "none",
+        removed="2026-11-20",
+        zones=(PLAIN,),
+    ),
+    Wish(
+        "fields ploughed early",
+        "other",
+        _field("wet_soil"),
+        (120, 62),
+        "E",
+        "2025-10-06",
+        "none",
+        removed="2025-11-20",
+        zones=(PLAIN,),
+    ),
 )
 
 
@@ -236,10 +308,12 @@ def happenings(seed: int, sites: Sites) -> tuple[tuple[Happening, ...], shapely.
     return tuple(found), window
 
 
-def _told(wish: Wish, footprint: shapely.Geometry, pieces: tuple[Piece, ...]) -> list[Happening]:
+def _told(wish: Wish, footprint: BaseGeometry, pieces: tuple[Piece, ...]) -> list[Happening]:
     after = (Piece(footprint, "restored"),) if wish.again else ()
     removed = _day(wish.removed) if wish.removed else None
-    first = Happening(both(wish.msgid), wish.kind, wish.expected, _day(wish.appears), removed, wish.seen_by, footprint, pieces, after)
+    first = Happening(
+        both(wish.msgid), wish.kind, wish.expected, _day(wish.appears), removed, wish.seen_by, footprint, pieces, after
+    )
     if not wish.again:
         return [first]
     name = both("shed, built again on the same place")
@@ -254,12 +328,11 @@ def _placed(
     rng: np.random.Generator, wish: Wish, sites: Sites, window: shapely.Polygon, taken: Sequence[shapely.Geometry]
 ) -> Shaped:
     """The first spot, in a seeded order, where the wish fits."""
-    rows, columns = np.nonzero(np.isin(sites.ground.zone, wish.zones))
-    spots = world(rows, columns)
-    if wish.side == "D":
-        inner = shapely.get_coordinates(window.buffer(-28))
-        spots = spots[((spots > inner.min(axis=0)) & (spots < inner.max(axis=0))).all(axis=1)]
-    spots = rng.permutation(spots)[:6000]
+    west, south, east, north = (
+        window.buffer(-28).bounds if wish.side == "D" else (WEST, NORTH - SIDE_M, WEST + SIDE_M, NORTH)
+    )
+    spots = np.c_[rng.uniform(west, east, 30000), rng.uniform(south, north, 30000)]
+    spots = spots[np.isin(at(spots, sites.ground.zone), wish.zones)]
     if "yard" in wish.on:
         yards = shapely.union_all([f.geometry for f in sites.laid.features if f.dlbm == "0702"])
         spots = spots[shapely.intersects_xy(yards.buffer(12), spots[:, 0], spots[:, 1])]
@@ -272,8 +345,11 @@ def _placed(
     raise AssertionError(f"no spot for {wish.msgid}: the ground changed, widen the wish")
 
 
-def _fits(wish: Wish, footprint: shapely.Geometry, sites: Sites, window: shapely.Polygon) -> bool:
-    points = np.r_[shapely.get_coordinates(shapely.segmentize(footprint, 8.0)), shapely.get_coordinates(footprint.point_on_surface())]
+def _fits(wish: Wish, footprint: BaseGeometry, sites: Sites, window: shapely.Polygon) -> bool:
+    points = np.r_[
+        shapely.get_coordinates(shapely.segmentize(footprint, 8.0)),
+        shapely.get_coordinates(footprint.representative_point()),
+    ]
     edge = np.abs(points - [WEST + SIDE_M / 2, NORTH - SIDE_M / 2]).max()
     if edge > SIDE_M / 2 - 150:
         return False

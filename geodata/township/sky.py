@@ -71,7 +71,9 @@ def clouds(seed: int, at: datetime, weather: Weather, size: int, pixel_m: float)
     bottom = np.quantile(middle, 1 - weather.cover)
     opacity = ramp(puffs, bottom - 0.12, bottom + 0.75) ** 1.3
     right, down = -np.sin(azimuth) * reach, np.cos(azimuth) * reach
-    moved = cv2.warpAffine(opacity.astype(np.float32), np.array([[1, 0, right], [0, 1, down]]), (wide, wide), borderMode=cv2.BORDER_REFLECT)
+    moved = cv2.warpAffine(
+        opacity.astype(np.float32), np.array([[1, 0, right], [0, 1, down]]), (wide, wide), borderMode=cv2.BORDER_REFLECT
+    )
     moved = cv2.GaussianBlur(moved, (0, 0), 1.2)
     inner = np.s_[pad : pad + size, pad : pad + size]
     return opacity[inner].astype(np.float32), np.ascontiguousarray(moved[inner])
@@ -100,7 +102,7 @@ def quality(seen: Floats, opacity: Floats, shadow: Floats, outside: NDArray[np.b
     half = (size // 2, size // 2)
 
     def coarse(values: Floats) -> Floats:
-        return cv2.resize(values, half, interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.resize(values, half, interpolation=cv2.INTER_AREA), np.float32)
 
     green, red, nir, cloud, dark = (coarse(v) for v in (seen[1], seen[2], seen[3], opacity, shadow))
     ndvi = (nir - red) / np.maximum(nir + red, 1e-3)
@@ -113,7 +115,7 @@ def quality(seen: Floats, opacity: Floats, shadow: Floats, outside: NDArray[np.b
     code[grown > 0.015] = CIRRUS
     code[grown > 0.10] = CLOUD_MEDIUM
     code[cloud > 0.5] = CLOUD_HIGH
-    full = cv2.resize(code, (size, size), interpolation=cv2.INTER_NEAREST)
+    full = np.asarray(cv2.resize(code, (size, size), interpolation=cv2.INTER_NEAREST), np.uint16)
     full[outside] = NODATA
     return full
 

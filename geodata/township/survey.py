@@ -92,7 +92,9 @@ def classes(seed: int, fields: Fields) -> NDArray[np.str_]:
     result = np.empty(groups, "<U5")
     for value, shares in CLASSES.items():
         mine = zone == value
-        result[mine] = rng.choice(list(shares), int(mine.sum()), p=np.array(list(shares.values())) / sum(shares.values()))
+        result[mine] = rng.choice(
+            list(shares), int(mine.sum()), p=np.array(list(shares.values())) / sum(shares.values())
+        )
     return result[fields.group]
 
 
@@ -155,7 +157,13 @@ class Parcels:
 
 
 def parcels(
-    polygons: Geometries, field: Ints, fields: Fields, dlbm: NDArray[np.str_], village: Ints, laid: Places, ground: Relief
+    polygons: Geometries,
+    field: Ints,
+    fields: Fields,
+    dlbm: NDArray[np.str_],
+    village: Ints,
+    laid: Places,
+    ground: Relief,
 ) -> tuple[Parcels, Geometries]:
     """Parcels of all villages, and the villages' polygons.
 
@@ -171,12 +179,12 @@ def parcels(
     first = field[order[starts]]
     lines, line_dlbm, line_width, pieces = _laid(laid, outlines)
     body = _without(np.array(merged), pieces)
-    line_village = np.repeat(np.arange(len(VILLAGES)), len(lines))
-    crossed = shapely.intersection(np.tile(lines, len(VILLAGES)), np.repeat(outlines, len(lines)))
+    line, crossing = shapely.STRtree(outlines).query(lines, predicate="intersects")
+    crossed = shapely.intersection(lines[line], outlines[crossing])
     geometry, source = _exploded(np.concatenate([body, crossed]))
-    codes = np.concatenate([dlbm[first], np.tile(line_dlbm, len(VILLAGES))])[source]
-    owner = np.concatenate([village[first], line_village])[source]
-    width = np.concatenate([np.zeros(len(first)), np.tile(line_width, len(VILLAGES))])[source]
+    codes = np.concatenate([dlbm[first], line_dlbm[line]])[source]
+    owner = np.concatenate([village[first], crossing])[source]
+    width = np.concatenate([np.zeros(len(first)), line_width[line]])[source]
     steep = np.degrees(np.arctan(np.hypot(*np.gradient(ground.height, 4.0))))
     slope = at(shapely.get_coordinates(shapely.point_on_surface(geometry)), steep)
     return Parcels(geometry, codes, owner.astype(np.int32), slope, width), outlines
@@ -184,14 +192,15 @@ def parcels(
 
 def _laid(laid: Places, outlines: Geometries) -> tuple[Geometries, NDArray[np.str_], Array, Geometries]:
     """The features that lie over the fields without what lies over them in turn; and all their parts."""
-    nets, above = [], shapely.Polygon()
-    for feature in reversed(laid.features):
-        nets.append(feature.geometry.difference(above))
-        above = above.union(feature.geometry)
-    nets.reverse()
-    parts = shapely.get_parts(np.array([f.geometry for f in laid.features]))
+    whole = np.array([f.geometry for f in laid.features])
+    parts, of = shapely.get_parts(whole, return_index=True)
+    below, above = shapely.STRtree(parts).query(parts, predicate="intersects")
+    nets = parts.copy()
+    for part in np.unique(below[of[above] > of[below]]):
+        cutters = parts[above[(below == part) & (of[above] > of[part])]]
+        nets[part] = shapely.difference(parts[part], shapely.union_all(cutters))
     codes = np.array([f.dlbm for f in laid.features], "<U5")
-    return np.array(nets), codes, np.array([f.width_m for f in laid.features]), parts
+    return nets, codes[of], np.array([f.width_m for f in laid.features])[of], parts
 
 
 def _without(shapes: Geometries, cutters: Geometries) -> Geometries:
