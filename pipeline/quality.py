@@ -9,7 +9,6 @@ Quality in and out: uint8 (y, x), the sum (``|``) of ``Quality`` bits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import IntFlag
 
 import cv2
@@ -17,9 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geodata.scene import Raster
-
-Codes = Mapping[int, tuple[str, ...]]
-"""Code of a product's quality band → names of the bits it sets; ``()`` for clear ground."""
+from geodata.sensors import QualityTable
 
 
 class Quality(IntFlag):
@@ -42,11 +39,11 @@ GROWN_PX = 2
 """Masks miss the thin rim of clouds and shadows; two pixels are 20 m at 10 m GSD."""
 
 
-def bits(raster: Raster, codes: Codes | None = None, saturation: float | None = None) -> NDArray[np.uint8]:
+def bits(raster: Raster, codes: QualityTable | None = None, saturation: float | None = None) -> NDArray[np.uint8]:
     """Quality bits of one date, (y, x), before growing.
 
-    codes: table of the product's quality band; None = quality unknown, only nodata and
-    saturation are told. saturation: value at and above which a pixel is saturated.
+    codes: what the product's quality band means (``sensors.QUALITY``); None = quality unknown, only
+    nodata and saturation are told. saturation: value at and above which a pixel is saturated.
     """
     found = np.where(raster.valid, np.uint8(0), np.uint8(Quality.NODATA))
     if raster.quality is not None and codes is not None:
@@ -56,13 +53,21 @@ def bits(raster: Raster, codes: Codes | None = None, saturation: float | None = 
     return found
 
 
-def _lookup(quality: NDArray[np.integer], codes: Codes) -> NDArray[np.uint8]:
-    """A code that the product does not define says nothing about the ground: nodata."""
-    table = np.full(max(codes, default=0) + 2, Quality.NODATA, np.uint8)
-    for code, names in codes.items():
-        table[code] = sum(int(Quality[name.upper()]) for name in names)
-    unknown = len(table) - 1
-    return table[np.where((quality < 0) | (quality >= unknown), unknown, quality)]
+def _lookup(quality: NDArray[np.integer], table: QualityTable) -> NDArray[np.uint8]:
+    found = np.zeros(quality.shape, np.uint8)
+    for bit, names in table.bits.items():
+        found |= ((quality >> bit) & 1).astype(np.uint8) * np.uint8(_sum(names))
+    if table.codes:
+        other = max(table.codes) + 1  # stands for every value that the table does not list
+        meant = np.full(other + 1, _sum(table.other), np.uint8)
+        for code, names in table.codes.items():
+            meant[code] = _sum(names)
+        found |= meant[np.where((quality < 0) | (quality > other), other, quality)]
+    return found
+
+
+def _sum(names: tuple[str, ...]) -> int:
+    return int(sum({int(Quality[name.upper()]) for name in names}))
 
 
 def grown(found: NDArray[np.uint8], px: int = GROWN_PX) -> NDArray[np.uint8]:

@@ -5,18 +5,44 @@ A further method adds one file and one line to ``METHODS``.
 
 from __future__ import annotations
 
-from geodata.scene import Pixels
-from pipeline.detect.protocol import Bands, Method, Model, Progress
+import re
 
-__all__ = ["Bands", "Method", "Model", "Progress", "choose", "fit", "pair_bands"]
+from geodata.errors import InputError
+from geodata.scene import Pixels
+from pipeline.detect.irmad import IRMAD
+from pipeline.detect.logratio import LogRatio
+from pipeline.detect.protocol import Bands, Blank, Method, Model, Progress
+
+__all__ = ["METHODS", "Bands", "Blank", "Method", "Model", "Progress", "choose", "fit", "pair_bands"]
+
+METHODS: dict[str, tuple[Method, int]] = {"irmad": (IRMAD(), 2), "logratio": (LogRatio(), 1)}
+"""name → (method, least number of bands)."""
+
+_UNNAMED = re.compile(r"(band)?[\s_]*\d*", re.IGNORECASE)
 
 
 def choose(bands: tuple[str, ...], gsd_m: float | None = None, name: str | None = None) -> Method:
     """The method for so many common bands, or the one called ``name``.
 
+    Three and more: irmad. One: logratio. Two are nearly always the polarisations of a radar, whose
+    speckle irmad does not expect: logratio of both; irmad where asked for by name.
+
     Raises: InputError for an unknown name or too few bands for it.
     """
-    raise NotImplementedError
+    name = name or ("irmad" if len(bands) >= 3 else "logratio")
+    if name not in METHODS:
+        raise InputError(
+            "--method {name}: there is no such method; known are {known}.", name=name, known=", ".join(METHODS)
+        )
+    method, least = METHODS[name]
+    if len(bands) < least:
+        raise InputError(
+            "--method {name}: needs {least} common bands, the pair has {count}; use logratio.",
+            name=name,
+            least=least,
+            count=len(bands),
+        )
+    return method
 
 
 def pair_bands(before: tuple[str, ...], after: tuple[str, ...]) -> Bands:
@@ -24,9 +50,26 @@ def pair_bands(before: tuple[str, ...], after: tuple[str, ...]) -> Bands:
 
     Raises: InputError where there is none.
     """
-    raise NotImplementedError
+    if all(_named(name) for name in (*before, *after)):
+        places = {name: place for place, name in enumerate(after)}
+        common = [(name, n, places[name]) for n, name in enumerate(before) if name in places]
+    else:
+        common = [(name, n, n) for n, name in enumerate(before[: len(after)])]
+    if not common:
+        raise InputError(
+            "The two images have no band in common ({before} and {after}); name the bands of both with --bands.",
+            before=", ".join(before),
+            after=", ".join(after),
+        )
+    names, first, second = zip(*common, strict=True)
+    return Bands(names, first, second)
+
+
+def _named(name: str) -> bool:
+    return _UNNAMED.fullmatch(name) is None
 
 
 def fit(before: Pixels, after: Pixels, *, method: str | None = None, progress: Progress | None = None) -> Model:
     """``choose`` and ``pair_bands`` and the method's own ``fit`` in one; both dates on one grid."""
-    raise NotImplementedError
+    bands = pair_bands(before.bands, after.bands)
+    return choose(bands.names, name=method).fit(before, after, bands, progress)

@@ -65,3 +65,28 @@ class Method(Protocol):
     version: str
 
     def fit(self, before: Pixels, after: Pixels, bands: Bands, progress: Progress | None = None) -> Model: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Blank:
+    """The model of a pair that cannot be compared (too few jointly clear pixels, no variation):
+    no pixel counts as observed. ``report["state"]`` says why."""
+
+    bands: Bands
+    method: str
+    version: str
+    report: dict[str, Any]
+    halo: int = 0
+
+    @property
+    def gain(self) -> NDArray[np.float64]:
+        return np.ones(len(self.bands.names))
+
+    @property
+    def offset(self) -> NDArray[np.float64]:
+        return np.zeros(len(self.bands.names))
+
+    def score(
+        self, before: NDArray[np.float32], after: NDArray[np.float32], clear: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        return np.full(clear.shape, np.nan, np.float32)

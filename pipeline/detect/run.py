@@ -1,15 +1,25 @@
-"""A fitted model over a whole pair, strip by strip; memory flat."""
+"""A fitted model over a whole pair, strip by strip; memory flat.
+
+A strip is as wide as the image and ``TILE`` rows high, so that every block of a file is decoded
+once, and what lies above and below a pixel is at hand by holding one further strip.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geodata.scene import ROI, Pixels
+from pipeline import quality
+from pipeline.detect.joint import TILE, Joint, read
 from pipeline.detect.protocol import Model, Progress
+
+CHANGE, NONE, UNSEEN = 1, 0, 255
+DECISION = np.float32(0.5)
+"""The score at and above which a pixel is changed; a method places its threshold there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +40,60 @@ class Scored:
     after: NDArray[np.float32]
 
 
-def scored(before: Pixels, after: Pixels, model: Model, progress: Progress | None = None) -> Iterator[Scored]:
-    """Score and decision of every pixel, both dates on one grid, each pixel read once."""
-    raise NotImplementedError
+def scored(
+    before: Pixels, after: Pixels, model: Model, progress: Progress | None = None, rows: int = TILE
+) -> Iterator[Scored]:
+    """Score and decision of every pixel, both dates on one grid, each pixel read once.
+
+    rows: height of a strip; the result does not depend on it.
+    """
+    shape = before.geobox.shape
+    halo = max(model.halo, quality.GROWN_PX)
+    above: Joint | None = None
+    here: Joint | None = None
+    for y in range(0, shape[0] + rows, rows):
+        roi = (slice(y, min(y + rows, shape[0])), slice(0, shape[1]))
+        below = read(before, after, model.bands, roi) if y < shape[0] else None
+        while below is not None and y + rows < shape[0] and below.before.shape[1] < halo:
+            raise ValueError(f"a strip of {rows} rows is lower than the surroundings of {halo}")
+        if here is not None:
+            yield _scored(above, here, below, model, halo)
+            above = _tail(here, halo)
+            if progress:
+                progress(min(1.0, y / shape[0]))
+        here = below
+
+
+def _tail(joint: Joint, halo: int) -> Joint:
+    """The last rows only, copied, so that the strip itself can go."""
+    return replace(
+        joint,
+        before=joint.before[:, -halo:].copy(),
+        after=joint.after[:, -halo:].copy(),
+        quality=joint.quality[-halo:].copy(),
+    )
+
+
+def _scored(above: Joint | None, here: Joint, below: Joint | None, model: Model, halo: int) -> Scored:
+    height = here.quality.shape[0]
+    around = [part for part in (above, here, _head(below, halo)) if part is not None]
+    top = 0 if above is None else above.quality.shape[0]
+    inner = slice(top, top + height)
+    bits = quality.grown(np.concatenate([part.quality for part in around]))
+    if model.halo:
+        values = [np.concatenate([getattr(p, name) for p in around], axis=1) for name in ("before", "after")]
+        score = model.score(values[0], values[1], quality.clear(bits))[inner]
+    else:
+        score = model.score(here.before, here.after, quality.clear(bits[inner]))
+    bits = bits[inner]
+    unseen = ~quality.clear(bits) | np.isnan(score)
+    change = (score >= DECISION).astype(np.uint8)
+    score[unseen] = np.nan
+    change[unseen] = UNSEEN
+    return Scored(here.roi, score, change, bits, here.before, here.after)
+
+
+def _head(joint: Joint | None, halo: int) -> Joint | None:
+    if joint is None:
+        return None
+    return replace(joint, before=joint.before[:, :halo], after=joint.after[:, :halo], quality=joint.quality[:halo])

@@ -1,0 +1,109 @@
+"""Both dates together: the same window of the same bands, what is jointly clear, and a sample.
+
+Both dates are on BEFORE's grid. Nothing here reads a pixel twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geodata.scene import ROI, Pixels, Raster
+from geodata.sensors import QUALITY
+from pipeline import quality
+from pipeline.detect.protocol import Bands, Progress
+
+TILE = 512
+"""Side of a window in pixels: the block of our own files, so that no block is decoded twice."""
+SAMPLE_TILES = 40
+"""Tiles that a sample is taken from: 10 % of the reading at 10,000 × 10,000."""
+SAMPLE_PIXELS = 300_000
+"""Statistics of second order over a dozen variables stand to the third digit with so many."""
+FEW_PIXELS = 20_000
+"""With fewer, further tiles are read."""
+
+
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """before, after: (band, y, x) float32; quality: (y, x) uint8, both dates' bits before growing."""
+
+    roi: ROI
+    before: NDArray[np.float32]
+    after: NDArray[np.float32]
+    quality: NDArray[np.uint8]
+
+
+def read(before: Pixels, after: Pixels, bands: Bands, roi: ROI) -> Joint:
+    first, first_bits = _one(before, bands.before, roi)
+    second, second_bits = _one(after, bands.after, roi)
+    return Joint(roi, first, second, first_bits | second_bits)
+
+
+def _one(pixels: Pixels, wanted: tuple[int, ...], roi: ROI) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    raster = pixels.read(roi)
+    codes = QUALITY[pixels.quality_codes] if pixels.quality_codes else None
+    found = quality.bits(raster, codes, pixels.saturation)
+    return _picked(raster, wanted), found
+
+
+def _picked(raster: Raster, wanted: tuple[int, ...]) -> NDArray[np.float32]:
+    whole = wanted == tuple(range(len(raster.bands)))
+    return raster.values if whole else raster.values[list(wanted)]
+
+
+def tiles(shape: tuple[int, int], size: int = TILE) -> list[ROI]:
+    """All tiles of a grid, in an order whose every beginning is spread evenly over it.
+
+    The order is that of the R2 sequence (Roberts 2018): the same on every machine and run.
+    """
+    rows, columns = -(-shape[0] // size), -(-shape[1] // size)
+    steps = np.arange(1, 8 * rows * columns + 1, dtype=np.float64)
+    y = (steps * 0.7548776662466927 % 1 * rows).astype(int)
+    x = (steps * 0.5698402909980532 % 1 * columns).astype(int)
+    order = list(dict.fromkeys([*(y * columns + x).tolist(), *range(rows * columns)]))
+    return [
+        (
+            slice(n // columns * size, min((n // columns + 1) * size, shape[0])),
+            slice(n % columns * size, min((n % columns + 1) * size, shape[1])),
+        )
+        for n in order
+    ]
+
+
+def sample(before: Pixels, after: Pixels, bands: Bands, progress: Progress | None = None) -> Iterator[Joint]:
+    """Tiles to fit a model on, quality already grown: ``SAMPLE_TILES`` of them, and more while
+    they hold fewer than ``FEW_PIXELS`` jointly clear pixels."""
+    order = tiles(before.geobox.shape)
+    clear = 0
+    for number, roi in enumerate(order):
+        if number >= SAMPLE_TILES and clear >= FEW_PIXELS:
+            break
+        joint = read(before, after, bands, roi)
+        found = quality.grown(joint.quality)
+        clear += int(np.count_nonzero(quality.clear(found)))
+        yield Joint(roi, joint.before, joint.after, found)
+        if progress:
+            progress(min(1.0, (number + 1) / min(SAMPLE_TILES, len(order))))
+
+
+def stride(shape: tuple[int, int]) -> int:
+    """Every how many-th jointly clear pixel of the sampled tiles is kept (about ``SAMPLE_PIXELS`` in all)."""
+    held = min(shape[0] * shape[1], SAMPLE_TILES * TILE * TILE)
+    return max(1, held // SAMPLE_PIXELS)
+
+
+def sampled_pixels(
+    before: Pixels, after: Pixels, bands: Bands, progress: Progress | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(pixel, band) of both dates: a systematic sample of the jointly clear pixels, the same on every run."""
+    step = stride(before.geobox.shape)
+    firsts, seconds, phase = [], [], 0
+    for joint in sample(before, after, bands, progress):
+        places = np.flatnonzero(quality.clear(joint.quality))
+        places, phase = places[-phase % step :: step], phase + len(places)
+        firsts.append(joint.before.reshape(len(bands.names), -1)[:, places].T)
+        seconds.append(joint.after.reshape(len(bands.names), -1)[:, places].T)
+    return np.concatenate(firsts).astype(np.float64), np.concatenate(seconds).astype(np.float64)
