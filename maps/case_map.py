@@ -21,7 +21,7 @@ from maps import assets
 from maps.case_parts import CasePage, Ground, SceneView
 from maps.case_story import case_page
 from maps.chips import Bounds, frame
-from maps.style import BASIC_LINE, INK, PATCH_LINE, Frame, environment
+from maps.style import BASIC_HATCH, BASIC_LINE, INK, PATCH_LINE, Frame, environment
 
 __all__ = ["CasePage", "case_page", "page_path", "render"]
 
@@ -81,14 +81,24 @@ def draw(page: CasePage, site: str) -> folium.Map:
         if chip is not None:
             _Overlay(site + chip.href, chip.bounds, side).add_to(found)
     near = shapely.box(*_grown(view, 1.4))
+    cut = _cut_edge(view)
     basic = _near(page.ground, near, "basic_farmland")
-    _outline(basic, "halo").add_to(found)
-    _outline(basic, "basic").add_to(found)
-    _outline(_near(page.ground, near, "parcel"), "parcel").add_to(found)
-    _outline(_near(page.ground, near, "other"), "other").add_to(found)
+    _outline(basic, "hatch").add_to(found)
+    for style, areas in (
+        ("halo", basic),
+        ("basic", basic),
+        ("parcel", _near(page.ground, near, "parcel")),
+        ("other", _near(page.ground, near, "other")),
+    ):
+        _outline([shapely.difference(shapely.boundary(area), cut) for area in areas], style).add_to(found)
     for style in ("casing", "patch"):
         _outline([page.geometry], style).add_to(found)
     return found
+
+
+def _cut_edge(view: Bounds) -> BaseGeometry:
+    """The edge at which layers are cut for a page: no boundary of theirs, so no line is drawn along it."""
+    return shapely.boundary(shapely.box(*view)).buffer((view[2] - view[0]) * 0.006)
 
 
 class _Overlay(ImageOverlay):
@@ -104,8 +114,9 @@ class _Overlay(ImageOverlay):
 
 
 _STYLES: dict[str, tuple[str, dict[str, Any]]] = {
+    "hatch": ("gx-basic", {"stroke": False, "fillColor": BASIC_HATCH, "fillOpacity": 0.25}),
     "halo": ("gx-basic", {"color": "#ffffff", "weight": 3, "fill": False}),
-    "basic": ("gx-basic", {"color": BASIC_LINE, "weight": 3, "dashArray": "10 5", "fillOpacity": 1}),
+    "basic": ("gx-basic", {"color": BASIC_LINE, "weight": 3, "dashArray": "10 5", "fill": False}),
     "parcel": ("gx-parcels", {"color": "#ffffff", "weight": 1.8, "dashArray": "5 4", "fill": False}),
     "other": ("gx-parcels", {"color": "#ffffff", "weight": 2, "dashArray": "1 5", "fill": False}),
     "casing": ("gx-patch", {"color": INK, "weight": 7, "fill": False, "lineJoin": "round"}),
@@ -118,6 +129,7 @@ def _outline(geometries: list[BaseGeometry], style: str) -> folium.GeoJson:
     features = [
         {"type": "Feature", "id": str(index), "properties": {}, "geometry": shapely.geometry.mapping(geometry)}
         for index, geometry in enumerate(geometries)
+        if not geometry.is_empty
     ] or [
         {"type": "Feature", "id": "0", "properties": {}, "geometry": {"type": "GeometryCollection", "geometries": []}}
     ]
@@ -195,8 +207,9 @@ def _labels(page: CasePage, view: BaseGeometry) -> list[dict[str, Any]]:
     return [{"text": text, "lat": lat, "lon": lon} for _, _, text, lat, lon in found[:LABELS]]
 
 
-def _sensor(scene: SceneView, lang: str) -> str:
+def _sensor(scene: SceneView, lang: str, with_cloud: bool = True) -> str:
     """GF-2 · 0.8 m · 云 3%."""
     size = f"{scene.gsd_m:g} m" if scene.gsd_m >= 0.5 else f"{scene.gsd_m * 100:g} cm"
-    cloud = "" if scene.cloud_pct is None else " · " + tr("cloud {cloud}%", lang, cloud=f"{scene.cloud_pct:.0f}")
+    told = with_cloud and scene.cloud_pct is not None
+    cloud = "" if not told else " · " + tr("cloud {cloud}%", lang, cloud=f"{scene.cloud_pct:.0f}")
     return f"{scene.platform} · {size}{cloud}"

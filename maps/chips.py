@@ -19,6 +19,8 @@ CHIP_BYTES = 60_000
 THUMB_BYTES = 5_000
 CHIP_PX = 640
 THUMB_PX = (192, 144)
+PIXELS = 48
+"""Fewest pixels of a coarse scene along a chip's side."""
 _RADIUS_M = 6_378_137.0
 _QUALITIES = (82, 74, 66, 56, 46, 36, 26)
 
@@ -64,12 +66,14 @@ def thumbnail(rgb: NDArray[np.uint8], size: tuple[int, int] = THUMB_PX, limit: i
     return encode(np.asarray(image.resize(size, Image.Resampling.LANCZOS, box=box)), limit)
 
 
-def frame(geometry: BaseGeometry, *, at_least_m: float = 240.0, times: float = 3.2) -> Bounds:
+def frame(geometry: BaseGeometry, *, gsd_m: float = 0.0, at_least_m: float = 240.0, times: float = 3.2) -> Bounds:
     """The square of ground (true in EPSG:3857) to cut a chip from: ``times`` the patch's longer
-    side and no less than ``at_least_m`` on the ground, the patch in its middle.
+    side and no less than ``at_least_m`` on the ground or ``PIXELS`` of ``gsd_m``, the patch in its middle.
 
     geometry: EPSG:4490 or WGS 84, degrees; the two differ by less than a pixel of any chip.
+    gsd_m: of the coarser scene; 24 pixels of 10 m alone show no land around.
     """
+    at_least_m = max(at_least_m, PIXELS * gsd_m)
     west, south, east, north = geometry.bounds
     x0, y0 = _mercator(west, south)
     x1, y1 = _mercator(east, north)

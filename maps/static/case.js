@@ -36,20 +36,20 @@
   map.getContainer().setAttribute("role", "region");
   hatch();
   labels();
-  map.on("zoomend", function () { hatch(); thin(); });
+  map.on("zoomend moveend", function () { hatch(); thin(); });
   addEventListener("resize", function () { map.invalidateSize(); clip(); });
 
   function zh(chinese, english) { return document.documentElement.lang.slice(0, 2) === "zh" ? chinese : english; }
 
   /* the hatch of basic farmland lives in the SVG that is filled with it */
   function hatch() {
-    map.getContainer().querySelectorAll("path.gx-line-basic").forEach(function (path) {
+    map.getContainer().querySelectorAll("path.gx-line-hatch").forEach(function (path) {
       var svg = path.ownerSVGElement;
       if (!svg.querySelector("#gx-hatch")) {
         svg.insertAdjacentHTML("afterbegin", '<defs><pattern id="gx-hatch" width="12" height="12" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="2" height="12" fill="#ffe58a"/></pattern></defs>');
       }
       path.setAttribute("fill", "url(#gx-hatch)");
-      path.setAttribute("fill-opacity", "0.7");
+      path.setAttribute("fill-opacity", "0.8");
     });
     map.getContainer().querySelectorAll("svg.leaflet-zoom-animated").forEach(function (svg) { svg.setAttribute("aria-hidden", "true"); });
   }
@@ -63,13 +63,15 @@
     thin();
   }
 
-  /* of two labels that touch, the later one (the less important) is left out */
+  /* of two labels that touch, the later one (the less important) is left out; so is one that the edge cuts */
   function thin() {
     var taken = [];
+    var whole = frame.getBoundingClientRect();
     map.getContainer().querySelectorAll(".gx-label span").forEach(function (span) {
       span.style.visibility = "";
       var box = span.getBoundingClientRect();
-      var free = taken.every(function (other) {
+      var inside = box.left >= whole.left && box.right <= whole.right && box.top >= whole.top && box.bottom <= whole.bottom;
+      var free = inside && taken.every(function (other) {
         return box.right < other.left || box.left > other.right || box.bottom < other.top || box.top > other.bottom;
       });
       if (free) { taken.push(box); } else { span.style.visibility = "hidden"; }
@@ -141,6 +143,7 @@
       var id = button.dataset.scene;
       var on = id === shown.before ? "before" : id === shown.after ? "after" : "";
       button.classList.toggle("gx-date-on", !!on);
+      button.setAttribute("aria-pressed", String(!!on));
       button.querySelector("[data-tag]").textContent = on === "before" ? data.words[0] : on === "after" ? data.words[1] : "";
     });
     var usual = shown.before === data.before && shown.after === data.after;

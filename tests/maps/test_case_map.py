@@ -13,6 +13,8 @@ from maps.case_parts import CasePage
 from maps.case_story import area, case_page
 from maps.style import Frame
 from pipeline.cases.case import Status
+from pipeline.cases.events import SYSTEM
+from pipeline.cases.ledger import Ledger
 from pipeline.flags import Reason
 from tests.maps import invented as made
 
@@ -174,16 +176,24 @@ def test_boundary_parcels_and_hatch_are_drawn(shown) -> None:
     line, casing = page.locator("path.gx-line-patch"), page.locator("path.gx-line-casing")
     assert (line.get_attribute("stroke"), line.get_attribute("stroke-width")) == ("#ffe000", "3.5")
     assert casing.get_attribute("stroke-width") == "7"
-    hatch = page.locator("path.gx-line-basic")
-    assert hatch.get_attribute("fill") == "url(#gx-hatch)"
-    assert hatch.get_attribute("stroke-dasharray") == "10 5"
+    assert page.locator("path.gx-line-hatch").get_attribute("fill") == "url(#gx-hatch)"
+    assert page.locator("path.gx-line-basic").get_attribute("stroke-dasharray") == "10 5"
     assert page.evaluate(
-        "document.querySelector('path.gx-line-basic').ownerSVGElement.querySelector('#gx-hatch') !== null"
+        "document.querySelector('path.gx-line-hatch').ownerSVGElement.querySelector('#gx-hatch') !== null"
     )
     labels = page.locator(".gx-label").all_inner_texts()
     assert {"0101 水田", "1006 农村道路"} <= set(labels)
     assert page.locator(".leaflet-control-scale-line").inner_text().endswith("m")
     assert page.locator(".leaflet-control-scale-line").count() == 1  # metric only
+
+
+def test_no_boundary_is_drawn_where_the_layers_were_cut_for_the_page(shown) -> None:
+    west, south, east, north = chips.frame(made.PATCH)
+    half = shapely.box(west, south, (west + east) / 2, north)
+    page = shown(the_page(context=[(half, "", made.Kind.BASIC_FARMLAND)])).page
+    line = page.locator("path.gx-line-basic").bounding_box()
+    assert line["width"] < 5  # only the true edge, in the middle of the picture, from top to bottom
+    assert page.locator("path.gx-line-hatch").bounding_box()["width"] > 200
 
 
 def test_patch_lies_where_the_pictures_show_it(shown) -> None:
@@ -362,3 +372,26 @@ def test_both_languages_find_the_same_files() -> None:
         html = case_map.render(the_page(), lang, frame)
         assert f'"{up}chips/s1.webp"' in html
         assert f'src="{up}chips/s3.t.webp"' in html
+
+
+def test_what_the_ledger_holds_becomes_its_page(shown, tmp_path) -> None:
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        told = ledger.record(made.inspection(2), made.run_flags(2)[:1], SYSTEM).inspection
+        case = ledger.cases()[0]
+        page = case_page(
+            case,
+            ledger.events(case.number),
+            ledger.inspections(),
+            made.SCENES,
+            made.CONTEXT,
+            chips=made.chips(),
+            as_of=made.AS_OF,
+            verified=ledger.verify(),
+            runs={told.id: "runs/r.html"},
+        )
+    opened = shown(page)
+    assert opened.problems == []
+    assert opened.page.locator("h1").inner_text() == case.number
+    assert "巡查 R-20260924-03 · gengxun（系统）" in opened.page.locator(".gx-timeline").inner_text()
+    assert "台账事件 1–2 哈希连续" in opened.page.locator(".gx-seal").inner_text()
+    assert opened.page.locator(".gx-timeline a").get_attribute("href") == "../runs/r.html"

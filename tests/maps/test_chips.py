@@ -72,3 +72,8 @@ def test_the_frame_is_a_square_in_web_mercator_around_the_patch(lon, lat, width,
     assert math.radians(east - west) == pytest.approx(y(north) - y(south), rel=1e-6)
     ground_m = math.radians(east - west) * 6_378_137 * math.cos(math.radians(lat + height / 2))
     assert ground_m >= 239.9
+
+
+def test_coarse_scenes_get_more_ground() -> None:
+    west, _, east, _ = chips.frame(made.PATCH, gsd_m=10.0)
+    assert math.radians(east - west) * 6_378_137 * math.cos(math.radians(made.LAT)) == pytest.approx(480, rel=0.01)
