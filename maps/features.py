@@ -103,7 +103,7 @@ def simplified(units: Sequence[District], limit_bytes: int) -> list[tuple[Distri
     """
     if not units:
         return []
-    shapes = np.array([unit.geometry for unit in units], dtype=object)
+    shapes = np.array([_polygonal(unit.geometry) for unit in units], dtype=object)
     west, south, east, north = shapely.total_bounds(shapes)
     span = max(east - west, north - south)
     digits = 4 if span > 0.5 else 5
@@ -117,6 +117,14 @@ def simplified(units: Sequence[District], limit_bytes: int) -> list[tuple[Distri
     return list(zip(units, geometries, strict=True))
 
 
+def _polygonal(geometry: BaseGeometry) -> BaseGeometry:
+    """What of it has an area: a repaired unit may carry stray lines and points."""
+    if geometry.geom_type in ("Polygon", "MultiPolygon"):
+        return geometry
+    flat = [part for part in shapely.get_parts(geometry) if part.geom_type in ("Polygon", "MultiPolygon")]
+    return shapely.union_all(flat) if flat else shapely.Polygon()
+
+
 def _rounded(geometry: Mapping[str, Any], digits: int) -> dict[str, Any]:
     def walk(value: Any) -> Any:
         return round(float(value), digits) if isinstance(value, (int, float)) else [walk(v) for v in value]
@@ -126,7 +134,7 @@ def _rounded(geometry: Mapping[str, Any], digits: int) -> dict[str, Any]:
 
 def _length(value: Any) -> int:
     if isinstance(value, list):
-        return 2 + sum(_length(v) + 1 for v in value)
+        return sum(_length(v) + 2 for v in value) + (0 if value else 2)
     return len(repr(value))
 
 

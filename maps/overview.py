@@ -95,12 +95,13 @@ def base_map(units: Mapping[str, Mapping[str, District]], rows: Sequence[Mapping
         attribution_control=False,
     )
     drawn = features.simplified([*townships, *counties] or cities, BASE_BYTES)
-    order = {unit.code: n for n, unit in enumerate(counties)}
-    for level, look in (("county", _county_style(order)), ("township", _township_style), ("county", _border_style)):
-        shown = [(u, g) for u, g in drawn if u.level == level or (level == "county" and u.level == "city")]
+    tint = {unit.code: FAINT[n % 2] for n, unit in enumerate(counties)}
+    inner = [(unit, geometry) for unit, geometry in drawn if unit.level == "township"]
+    outer = [(unit, geometry) for unit, geometry in drawn if unit.level != "township"]
+    for shown, look in ((inner, _township_style(tint)), (outer, _county_style(tint, {u.parent for u, _ in inner}))):
         if shown:
             found.add_child(_layer(shown, look))
-    found.add_child(PlaceNames(counties or cities))
+    found.add_child(PlaceNames(counties if len(counties) > 1 else townships or counties or cities))
     return found
 
 
@@ -129,16 +130,25 @@ def _layer(shown: list[tuple[District, dict[str, Any]]], look: Any) -> folium.Ge
     return folium.GeoJson(collection, style_function=look, control=False, smooth_factor=0.6, interactive=False)
 
 
-def _county_style(order: Mapping[str, int]) -> Any:
-    return lambda feature: {"stroke": False, "fillColor": FAINT[order.get(feature["id"], 0) % 2], "fillOpacity": 1}
+def _township_style(tint: Mapping[str, str]) -> Any:
+    return lambda feature: {
+        "color": "#b9c1b8",
+        "weight": 1,
+        "fillColor": tint.get(feature["id"][:6], FAINT[0]),
+        "fillOpacity": 1,
+    }
 
 
-def _township_style(_: Any) -> dict[str, Any]:
-    return {"color": "#b9c1b8", "weight": 1, "fill": False}
-
-
-def _border_style(_: Any) -> dict[str, Any]:
-    return {"color": "#6f7d74", "weight": 2.2, "dashArray": "9 3", "fill": False}
+def _county_style(tint: Mapping[str, str], filled: set[str]) -> Any:
+    """The border; and the ground of a county whose townships do not fill it."""
+    return lambda feature: {
+        "color": "#6f7d74",
+        "weight": 2.2,
+        "dashArray": "9 3",
+        "fill": feature["id"] not in filled,
+        "fillColor": tint.get(feature["id"], FAINT[0]),
+        "fillOpacity": 1,
+    }
 
 
 class PlaceNames(MacroElement):
@@ -148,7 +158,7 @@ class PlaceNames(MacroElement):
         """
         {% macro script(this, kwargs) %}
         {% for lat, lon, html in this.names %}
-        L.marker([{{ lat }}, {{ lon }}], {interactive: false, keyboard: false, icon: L.divIcon(
+        L.marker([{{ lat }}, {{ lon }}], {interactive: false, keyboard: false, pane: "shadowPane", icon: L.divIcon(
             {html: {{ html|tojson }}, iconSize: [0, 0], className: "gx-place-icon"})
         }).addTo({{ this._parent.get_name() }});
         {% endfor %}
@@ -300,7 +310,7 @@ WORDS: Mapping[str, str] = {
     "left": "{n} days left",
     "today": "due today",
     "dispatch": "To dispatch",
-    "basic": ", basic farmland {n}",
+    "basic": ", basic {n}",
     "count": "{n} cases · {area} mu",
     "all": "All",
     "any": "Any",

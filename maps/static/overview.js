@@ -33,22 +33,28 @@
   const order = cases.number.map((_, i) => i).sort((a, b) => ranks[a] - ranks[b] ||
     (cases.left[a] ?? 0) - (cases.left[b] ?? 0) || cases.urgency[b] - cases.urgency[a] || (cases.number[a] < cases.number[b] ? -1 : 1));
 
-  /* a case passes every filter but those in `except`; so a count tells what pressing it would show */
-  function passes(i, except) {
-    const f = (key) => (key === except ? "" : state[key]);
-    if (f("s")) { if (f("s") !== stageOf(i) && f("s") !== statusOf(i)) return false; }
-    else if (!stageOf(i)) return false;
-    if (f("d") && f("d") !== data.counties[cases.county[i]][0] && f("d") !== (data.townships[cases.township[i]] || [])[0]) return false;
-    if (f("k") && f("k") !== data.kinds[cases.kind[i]][0]) return false;
-    if (f("m") && !inMonth(i, f("m"))) return false;
-    if (f("od") && !view.late(i)) return false;
-    if (f("rl") && !cases.relapses[i]) return false;
-    if (f("pbf") && (f("pbf") === "1") !== cases.basic[i] > 0) return false;
-    const q = f("q").trim().toLowerCase();
-    return !q || (cases.number[i] + " " + where(i)).toLowerCase().includes(q);
+  /* Which filters a case fails, as bits; `but(key)` leaves one filter out, so that a count tells what
+     pressing it would show. Dismissed cases are in no stage and come only when asked for. */
+  const BIT = { s: 1, d: 2, k: 4, m: 8, od: 16, rl: 32, pbf: 64, q: 128 };
+  const fails = new Uint8Array(total);
+  const haystack = cases.number.map((number, i) => (number + " " + where(i)).toLowerCase());
+  function sift() {
+    const q = state.q.trim().toLowerCase();
+    for (let i = 0; i < total; i++) {
+      let bits = 0;
+      if (state.s ? state.s !== stageOf(i) && state.s !== statusOf(i) : !stageOf(i)) bits |= BIT.s;
+      if (state.d && state.d !== data.counties[cases.county[i]][0] && state.d !== (data.townships[cases.township[i]] || [])[0]) bits |= BIT.d;
+      if (state.k && state.k !== data.kinds[cases.kind[i]][0]) bits |= BIT.k;
+      if (state.m && !inMonth(i, state.m)) bits |= BIT.m;
+      if (state.od && !view.late(i)) bits |= BIT.od;
+      if (state.rl && !cases.relapses[i]) bits |= BIT.rl;
+      if (state.pbf && (state.pbf === "1") !== cases.basic[i] > 0) bits |= BIT.pbf;
+      if (q && !haystack[i].includes(q)) bits |= BIT.q;
+      fails[i] = bits;
+    }
   }
   const inMonth = (i, m) => (m === "earlier" ? data.months[cases.month[i]] < window12()[0] : data.months[cases.month[i]] === m);
-  const but = (except) => order.filter((i) => passes(i, except));
+  const but = (key) => { const others = ~(BIT[key] || 0); return order.filter((i) => !(fails[i] & others)); };
   const stageCounts = (list) => {
     const n = { FOUND: 0, RECTIFY: 0, CLOSED: 0, late: 0, again: 0, status: {} };
     for (const i of list) {
@@ -79,6 +85,7 @@
 
   /* drawing */
   function refresh(keepShown) {
+    sift();
     visible = but();
     if (!keepShown) shown = PAGE;
     const chosen = byNumber.get(state.sel);
