@@ -170,7 +170,7 @@ class PlaceNames(MacroElement):
         super().__init__()
         self._name = "PlaceNames"
         self.names = [
-            (*features.label_point(unit.geometry), f'<span class="gx-place">{escape(unit.name)}</span>')
+            (*features.label_point(unit.geometry), f'<span class="gx-place" lang="zh-CN">{escape(unit.name)}</span>')
             for unit in units
         ]
 

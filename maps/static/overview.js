@@ -135,8 +135,8 @@
     const h = view.escapeHtml, chip = cases.chip[i];
     const image = chip ? `<img class="gx-row-chip" src="${h(data.site + chip)}" alt="" width="64" height="64" loading="lazy">` : `<span class="gx-row-chip">${blank}</span>`;
     const basic = cases.basic[i] ? view.say(words.basic, { n: `<b>${area(cases.basic[i])}</b>` }) : "";
-    return `<a class="gx-row" href="${href(i)}" data-i="${i}"${cases.number[i] === state.sel ? ' aria-current="true"' : ""}>${image}<span>` +
-      `<span class="gx-row-head">${view.glyph(i, 28)}<b>${h(cases.number[i])}</b>${tag(i)}</span><span class="gx-line">${h(where(i))}</span>` +
+    return `<a class="gx-row" tabindex="-1" href="${href(i)}" data-i="${i}"${cases.number[i] === state.sel ? ' aria-current="true"' : ""}>${image}<span>` +
+      `<span class="gx-row-head">${view.glyph(i, 28)}<b>${h(cases.number[i])}</b>${tag(i)}</span><span class="gx-line" lang="zh-CN">${h(where(i))}</span>` +
       `<span class="gx-line gx-sizes"><span>${h(data.kinds[cases.kind[i]][1])}</span><span> · <b>${area(cases.area[i])}</b> ${h(words.mu)}${basic}</span></span></span><span class="gx-row-open">${h(words.open)}</span></a>`;
   }
   function list() {
@@ -144,6 +144,8 @@
     if (place >= shown) shown = Math.ceil((place + 1) / PAGE) * PAGE;
     const focused = document.activeElement && document.activeElement.classList.contains("gx-row") ? document.activeElement.dataset.i : null;
     $("[data-rows]").innerHTML = visible.slice(0, shown).map((i) => `<li>${row(i)}</li>`).join("");
+    const first = rowOf(at === undefined ? -1 : at) || $("[data-rows] .gx-row");
+    if (first) first.tabIndex = 0; // one stop for Tab; Up and Down move inside
     if (focused !== null) { const again = rowOf(Number(focused)); if (again) again.focus({ preventScroll: true }); }
     const more = $("[data-more]");
     more.hidden = visible.length <= shown;
@@ -237,7 +239,7 @@
       const n = stageCounts(members), [code, name] = units[unit] || ["", words.noTownship];
       const bar = ["FOUND", "RECTIFY", "CLOSED"].map((s) => (n[s] ? `<i class="gx-bar-${s.toLowerCase()}" style="flex:${n[s]}"></i>` : "")).join("");
       const told = ["FOUND", "RECTIFY", "CLOSED"].map((s) => `<small>${h(data.stages[s])} <span data-n="${s}">${n[s]}</span></small>`).join("");
-      return `<button type="button" class="gx-county" data-county="${h(code)}" aria-pressed="${state.d === code}"><span><b>${h(name)}</b><b class="gx-late">${n.late ? view.say(words.overdueCount, { n: n.late }) : ""}</b><b>${view.say(words.each, { n: members.length })}</b></span>` +
+      return `<button type="button" class="gx-county" data-county="${h(code)}" aria-pressed="${state.d === code}"><span><b lang="zh-CN">${h(name)}</b><b class="gx-late">${n.late ? view.say(words.overdueCount, { n: n.late }) : ""}</b><b>${view.say(words.each, { n: members.length })}</b></span>` +
         `<span class="gx-bar" aria-hidden="true">${bar}</span><span>${told}<small>${n.all ? view.say(words.rate, { n: n.rate }) : ""}</small></span></button>`;
     }).join("");
   }
@@ -286,7 +288,8 @@
     document.addEventListener("click", (event) => {
       const hit = (query) => event.target.closest(query);
       let e;
-      if ((e = hit("[data-stage]"))) choose("s", e.dataset.stage);
+      if (hit(".gx-skip")) { event.preventDefault(); if (matchMedia("(max-width: 719px)").matches) go("list"); $("#gx-list").focus(); }
+      else if ((e = hit("[data-stage]"))) choose("s", e.dataset.stage);
       else if ((e = hit("[data-only]"))) choose(e.dataset.only, "1");
       else if ((e = hit("[data-turn]"))) { choose("s", e.dataset.turn); if (state.v === "yours") go("list"); }
       else if ((e = hit("[data-county]"))) { choose("d", e.dataset.county); fitTo(); }
@@ -309,7 +312,11 @@
     const rows = $("[data-rows]");
     const over = (event) => { const e = event.target.closest(".gx-row"); view.light(e ? Number(e.dataset.i) : null); };
     rows.addEventListener("mouseover", over);
-    rows.addEventListener("focusin", over);
+    rows.addEventListener("focusin", (event) => {
+      over(event);
+      $$('[data-rows] [tabindex="0"]').forEach((e) => { e.tabIndex = -1; });
+      event.target.closest(".gx-row").tabIndex = 0;
+    });
     rows.addEventListener("mouseleave", () => view.light(null));
     rows.addEventListener("focusout", () => view.light(null));
     rows.addEventListener("keydown", (event) => {
@@ -341,7 +348,11 @@
       clearTimeout(listen.later);
       listen.later = setTimeout(refresh, total > 1000 ? 150 : 40);
     }));
-    addEventListener("hashchange", () => { readAddress(); refresh(); go(state.v); });
+    addEventListener("hashchange", () => {
+      readAddress(); refresh(); go(state.v);
+      if (state.at && state.v === "map") place();
+      if (state.v === "list") $("#gx-list").focus();
+    });
     addEventListener("resize", () => { view.resized(); if (!fitted) place(); });
   }
   function fitTo() {

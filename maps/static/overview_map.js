@@ -97,7 +97,7 @@ function gxMapView(map, data, on) {
       const known = units[unit] || ["", words.noTownship, null, null, null];
       const where = known[2] === null ? [sum.lat / sum.n / 1e5, sum.lon / sum.n / 1e5] : [known[2], known[3]];
       const size = Math.round(Math.min(66, (key === "county" ? 44 : 32) + Math.log10(sum.n + 1) * 9)), count = String(sum.n);
-      const name = key === "county" ? "" : `<span class="gx-ring-name">${escapeHtml(known[1])}</span>`;
+      const name = key === "county" ? "" : `<span class="gx-ring-name" lang="zh-CN">${escapeHtml(known[1])}</span>`;
       const icon = L.divIcon({ html: ring(sum, size, count) + name, iconSize: [size, size], className: "gx-ring" });
       const marker = L.marker(where, { icon, keyboard: false, riseOnHover: true }).addTo(layer);
       const element = marker.getElement();

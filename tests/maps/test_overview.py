@@ -213,6 +213,28 @@ def test_list_by_keyboard(shown, site) -> None:
     page.wait_for_url(f"**/case/{second}.html")
 
 
+def test_skipping_to_the_list_keeps_what_is_filtered(shown) -> None:
+    opened = shown(the_page(made.rows(20)), hash_="#s=FOUND")
+    opened.page.keyboard.press("Tab")
+    opened.page.keyboard.press("Enter")
+    assert opened.page.evaluate("document.activeElement.id") == "gx-list"
+    assert opened.page.url.endswith("#s=FOUND")
+
+
+def test_the_page_goes_from_stages_to_filters_to_list_to_map(shown) -> None:
+    opened = shown(the_page(made.rows(90)))
+    page, met = opened.page, []
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        where = page.evaluate(
+            "['.gx-stages', '.gx-filters', '.gx-list-pane', '.gx-map-pane', '.gx-stepper', '.gx-rail']"
+            ".find((query) => document.activeElement.closest(query))"
+        )
+        if where and where not in met:
+            met.append(where)
+    assert met == [".gx-stages", ".gx-filters", ".gx-list-pane", ".gx-map-pane", ".gx-stepper", ".gx-rail"]
+
+
 def test_pointing_at_a_row_lights_its_place(shown) -> None:
     opened = shown(the_page(made.rows(20)))
     number = opened.page.locator("[data-rows] .gx-row-head b").nth(4).inner_text()
