@@ -1,4 +1,4 @@
-"""Leaflet and our own static files, and Folium without the network.
+"""[io] Leaflet and our own static files, and Folium without the network.
 
 Folium names ten files on five hosts. Here every element of a map loses those links, on the
 instance; what the map really needs is Leaflet 1.9.3 from the xstatic-leaflet package, and an
