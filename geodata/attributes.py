@@ -77,6 +77,22 @@ def day(values: pa.Array) -> tuple[pa.Array, int]:
     return days, wrong
 
 
+_IDENTITY = re.compile(r"\d{6}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx]")
+_MOBILE = re.compile(r"(?:\+?86)?1[3-9]\d{9}")
+
+
+def is_about_persons(values: pa.Array) -> bool:
+    """Are most of these texts identity numbers (with their check digit, GB 11643) or mobile numbers?"""
+    texts = [v.strip() for v in values.to_pylist() if v and v.strip()] if pa.types.is_string(values.type) else []
+    told = sum(bool(_MOBILE.fullmatch(v)) or (bool(_IDENTITY.fullmatch(v)) and _checks(v)) for v in texts)
+    return bool(texts) and told * 2 > len(texts)
+
+
+def _checks(identity: str) -> bool:
+    total = sum(int(digit) * (2 ** (17 - i) % 11) for i, digit in enumerate(identity[:17]))
+    return "10X98765432"[total % 11] == identity[17].upper()
+
+
 def codes(values: pa.Array) -> pa.Array:
     """Land codes in half width and upper case, without blanks."""
     return _by_value(text(values), lambda v: re.sub(r"\s", "", unicodedata.normalize("NFKC", v)).upper() or None)

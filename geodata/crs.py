@@ -188,7 +188,9 @@ def _check_degrees(crs: pyproj.CRS, bounds: Bounds, path: object) -> None:
             y=y0,
         )
     if max(abs(x0), abs(x1)) > 180.0 + 1e-6:
-        raise CRSContradiction("{path}: longitude {x:.4f} does not exist; repair its coordinates.", path=path, x=x1)
+        raise CRSContradiction(
+            "{path}: longitude {x:.4f} does not exist; repair its coordinates.", path=path, x=max(x0, x1, key=abs)
+        )
 
 
 def _check_metres(crs: pyproj.CRS, bounds: Bounds, path: object) -> None:

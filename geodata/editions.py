@@ -28,8 +28,19 @@ from geodata import crs as crs_
 from geodata import intake, vectorfile
 from geodata.atomic import replacing_folder
 from geodata.errors import EmptyData, GengXunError, InputError, InUse
-from geodata.layers import Kind, Layer, Taken, choose_table, detect_code_system, first_day, kind_, plan, unknown_codes
-from geodata.parcels import ParcelStore, write_store
+from geodata.layers import (
+    CONTRACTS,
+    Kind,
+    Layer,
+    Taken,
+    choose_table,
+    detect_code_system,
+    first_day,
+    kind_,
+    plan,
+    unknown_codes,
+)
+from geodata.parcels import ParcelStore, StoreSummary, write_store
 from geodata.words import Text, both
 
 _NAMESPACE = uuid.UUID("6f1d0d9a-3b0e-5c55-9d0c-3a4d6e1f7b21")
@@ -82,11 +93,12 @@ class Editions:
             return held
         chosen = plan(kind, list(table.columns), columns or {}, path)
         taken = tuple(replace(t, type=t.type or _free_type(table.columns[t.theirs])) for t in chosen.taken)
-        source = crs_.declared(table.crs, crs, path, table.bounds)
+        said = table.crs if table.crs_said or crs is None else None
+        source = crs_.declared(said, crs, path, table.bounds)
         layer = Layer(
             kind, edition, day, code_system, crs_.name_of(source), "", sha256, key, 0, 0.0, 0.0,
             dropped_columns=chosen.dropped,
-            warnings=(*described.warnings, *_skipped(table)),
+            warnings=(*described.warnings, *_notes(table, said)),
             source_name=Path(path).name, source_layer=table.name,
         )  # fmt: skip
         self.root.mkdir(parents=True, exist_ok=True)
@@ -101,32 +113,44 @@ class Editions:
         source = crs_.crs_(layer.crs)
         coded = "DLBM" if layer.kind in intake.CODED and any(t.ours == "DLBM" for t in taken) else None
         with vectorfile.batches(arrow) as delivered:
-            first = intake.look(_all(delivered, _part_of(progress, 0.0, 0.2)), coded)
+            free = [t.ours for t in taken if t.ours not in CONTRACTS[layer.kind]]
+            first = intake.look(_all(delivered, _part_of(progress, 0.0, 0.2)), coded, free)
             if first.bounds[0] > first.bounds[2]:
-                raise EmptyData("{path}: none of its {n} records has a shape; give a layer with polygons.",
-                                path=path, n=first.records)  # fmt: skip
+                raise _no_shape(path, first.records)
             said = crs_.check(source, first.bounds, path)
             system = detect_code_system(_named(first.codes), layer.code_system, path) if coded else None
             unknown = unknown_codes(first.codes, system) if coded else {}
-            if layer.kind is Kind.FARMLAND and not intake.farmland_records(first.codes, system):
-                said.append(both("No record has a DLBM of 耕地 (0101, 0102, 0103)."))
+            said += intake.code_warnings(layer.kind, first.codes, unknown, system)
             zone = crs_.gk3(crs_.own_zone(source, first.bounds))
+            layer = replace(layer, code_system=system, zone=zone, unknown_codes=unknown)
+            dropped = (*layer.dropped_columns, *(t.theirs for t in taken if t.ours in first.personal))
+            layer = replace(layer, warnings=(*layer.warnings, *said), dropped_columns=dropped)
+            taken = tuple(t for t in taken if t.ours not in first.personal)
             work = intake.Intake(layer.kind, taken, system, source, zone)
             with replacing_folder(self.root / layer.folder) as folder:
-                summary = write_store(folder / "parcels", work.rows(_all(delivered, _part_of(progress, 0.2, 0.9))),
-                                      zone=zone)  # fmt: skip
-                kept = replace(
-                    layer,
-                    code_system=system, zone=zone, features=summary.rows, delivered=work.delivered,
-                    area_m2=summary.area_m2, area_before_m2=summary.area_m2 - work.gained_m2,
-                    repaired=dict(sorted(work.repaired.items())), unknown_codes=unknown, columns=summary.columns,
-                    class_m2=dict(work.class_m2), bounds=crs_.lonlat_bounds(zone, summary.bounds),
-                    warnings=(*layer.warnings, *said, *work.warnings(), *intake.code_warnings(unknown, system)),
-                )  # fmt: skip
-                kept = replace(kept, warnings=(*kept.warnings, *self._apart(kept)))
-                (folder / "layer.json").write_text(_to_json(kept), encoding="utf-8")
+                try:
+                    rows = work.rows(_all(delivered, _part_of(progress, 0.2, 0.9)))
+                    summary = write_store(folder / "parcels", rows, zone=zone)
+                except EmptyData:
+                    raise _no_shape(path, first.records) from None
+                layer = self._described(layer, work, summary)
+                (folder / "layer.json").write_text(_to_json(layer), encoding="utf-8")
         progress(1.0)
-        return kept
+        return layer
+
+    def _described(self, layer: Layer, work: intake.Intake, summary: StoreSummary) -> Layer:
+        layer = replace(
+            layer,
+            features=summary.rows,
+            delivered=work.delivered,
+            area_m2=summary.area_m2,
+            area_before_m2=summary.area_m2 - work.gained_m2,
+            class_m2=work.class_m2,
+            repaired=dict(sorted(work.repaired.items())),
+            columns=summary.columns,
+            bounds=crs_.lonlat_bounds(layer.zone, summary.bounds),
+        )
+        return replace(layer, warnings=(*layer.warnings, *work.warnings(), *self._apart(layer)))
 
     def _first_day(self, kind: Kind, edition: str, valid_from: date | str | None) -> date:
         if not edition:
@@ -273,14 +297,23 @@ def _table(kind: Kind, path: str | Path, described: vectorfile.Described, name: 
     return table
 
 
+def _no_shape(path: str | Path, n: int) -> EmptyData:
+    return EmptyData("{path}: none of its {n} records has a shape; give a layer with polygons.", path=path, n=n)
+
+
 def _free_type(type_: str) -> str:
     return "number" if type_ in _NUMERIC else "text"
 
 
-def _skipped(table: vectorfile.FileLayer) -> list[Text]:
-    if not table.skipped:
-        return []
-    return [both("Columns of binary or list type were not taken: {columns}.", columns=", ".join(table.skipped))]
+def _notes(table: vectorfile.FileLayer, crs: str | None) -> list[Text]:
+    notes: list[Text] = []
+    if crs is not None and not table.crs_said:
+        notes.append(both("The GeoJSON names no coordinate system; by its standard that is WGS 84."))
+    if table.skipped:
+        notes.append(
+            both("Columns of binary or list type were not taken: {columns}.", columns=", ".join(table.skipped))
+        )
+    return notes
 
 
 def _named(codes: Mapping[str, int]) -> dict[str, int]:

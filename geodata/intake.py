@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from geodata import attributes, crs
 from geodata.area import polygon_area_m2
 from geodata.contracts import Kind, Taken
-from geodata.landcodes import CLASSES, entry, land_class
+from geodata.landcodes import CLASSES, land_class
 from geodata.layers import district_code, district_level
-from geodata.repair import read_wkb, repair
+from geodata.repair import DROPPED, read_wkb, repair
 from geodata.words import Text, both
 
 CODED = (Kind.FARMLAND, Kind.BASIC_FARMLAND)
@@ -26,16 +26,18 @@ CODED = (Kind.FARMLAND, Kind.BASIC_FARMLAND)
 
 @dataclass
 class First:
-    """What one pass over the delivered records tells. bounds in the file's own CRS."""
+    """What one pass over the delivered records tells. bounds in the file's own CRS; personal: columns
+    without a contract whose values are identity or telephone numbers."""
 
     records: int = 0
     bounds: tuple[float, float, float, float] = (np.inf, np.inf, -np.inf, -np.inf)
     codes: Counter[str] = field(default_factory=Counter)
+    personal: set[str] = field(default_factory=set)
 
 
-def look(batches: Iterable[pa.RecordBatch], code_column: str | None) -> First:
-    """Extent and land codes of the delivered records."""
-    first = First()
+def look(batches: Iterable[pa.RecordBatch], code_column: str | None, free: Iterable[str] = ()) -> First:
+    """Extent and land codes of the delivered records; ``free`` columns are looked at for persons."""
+    first, free = First(), tuple(free)
     for batch in batches:
         first.records += batch.num_rows
         geometries, _ = read_wkb(batch.column("wkb").to_numpy(zero_copy_only=False))
@@ -43,6 +45,7 @@ def look(batches: Iterable[pa.RecordBatch], code_column: str | None) -> First:
         if np.isfinite(x0):
             a, b, c, d = first.bounds
             first.bounds = (min(a, x0), min(b, y0), max(c, x1), max(d, y1))
+        first.personal.update(name for name in free if attributes.is_about_persons(batch.column(name)))
         if code_column is not None:
             counted = attributes.codes(batch.column(code_column)).fill_null("").value_counts()
             first.codes.update({row["values"]: row["counts"] for row in counted.to_pylist()})
@@ -85,7 +88,7 @@ class Intake:
         mended = repair(moved)
         self.repaired.update(counts)
         self.repaired.update({k: n for k, n in mended.counts.items() if k != "null_geometry"})
-        lost = sum(counts.values())  # these are null to ``repair``
+        lost = sum(n for reason, n in counts.items() if reason in DROPPED)  # these are null to ``repair``
         if mended.counts.get("null_geometry", 0) > lost:
             self.repaired["null_geometry"] += mended.counts["null_geometry"] - lost
         touched = mended.changed | (~mended.kept & ~shapely.is_missing(moved))
@@ -184,15 +187,13 @@ _PROBLEMS = {
 }
 
 
-def code_warnings(unknown: dict[str, int], system: str | None) -> list[Text]:
-    """A sentence on the codes that ``system`` does not have."""
-    if not unknown:
-        return []
-    shown = ", ".join(f"{code or '–'} × {n}" for code, n in sorted(unknown.items(), key=lambda u: -u[1])[:8])
-    more = " …" if len(unknown) > 8 else ""
-    return [both("Land codes that {system} does not have: {codes}.", system=system or "–", codes=shown + more)]
-
-
-def farmland_records(codes: Counter[str], system: str | None) -> int:
-    """How many records are 耕地."""
-    return sum(n for code, n in codes.items() if (entry(code, system) or ("", ""))[1] == "farmland")
+def code_warnings(kind: Kind, codes: Counter[str], unknown: dict[str, int], system: str | None) -> list[Text]:
+    """Sentences on the codes that ``system`` does not have, and on a DLTB without farmland."""
+    said: list[Text] = []
+    if unknown:
+        shown = ", ".join(f"{code or '–'} × {n}" for code, n in sorted(unknown.items(), key=lambda u: -u[1])[:8])
+        more = " …" if len(unknown) > 8 else ""
+        said.append(both("Land codes that {system} does not have: {codes}.", system=system or "–", codes=shown + more))
+    if kind is Kind.FARMLAND and not any(land_class(code, system) == "farmland" for code in codes):
+        said.append(both("No record has a DLBM of 耕地 (0101, 0102, 0103)."))
+    return said

@@ -26,11 +26,11 @@ class Repaired:
 
 
 def read_wkb(wkb: NDArray[np.object_]) -> tuple[NDArray[np.object_], dict[str, int]]:
-    """(n,) WKB → geometries; what cannot be read, or has coordinates that are no numbers, is None
-    and counted. Rings that are not closed are closed."""
+    """(n,) WKB → geometries in x and y; what cannot be read, or has coordinates that are no numbers,
+    is None and counted. Rings that are not closed are closed."""
     counts: dict[str, int] = {}
     missing = np.array([w is None for w in wkb], bool)
-    found = shapely.from_wkb(wkb, on_invalid="fix")
+    found = _from_wkb(wkb)
     for reason, which in (
         ("null_geometry", missing),
         ("unreadable_geometry", shapely.is_missing(found) & ~missing),
@@ -39,7 +39,24 @@ def read_wkb(wkb: NDArray[np.object_]) -> tuple[NDArray[np.object_], dict[str, i
         if which.any():
             counts[reason] = int(which.sum())
     found[_not_finite(found)] = None
+    _flatten(found, counts)
     return found, counts
+
+
+def _flatten(geometries: NDArray[np.object_], counts: dict[str, int]) -> None:
+    high = shapely.has_z(geometries) | shapely.has_m(geometries)
+    if high.any():
+        counts["z_dropped"] = int(high.sum())
+        geometries[high] = shapely.force_2d(geometries[high])
+
+
+def _from_wkb(wkb: NDArray[np.object_]) -> NDArray[np.object_]:
+    try:
+        return shapely.from_wkb(wkb, on_invalid="fix")
+    except NotImplementedError:  # one of them is curved: find which
+        if len(wkb) == 1:
+            return np.array([None], object)
+        return np.concatenate([_from_wkb(wkb[: len(wkb) // 2]), _from_wkb(wkb[len(wkb) // 2 :])])
 
 
 def repair(geometries: NDArray[np.object_]) -> Repaired:
@@ -57,10 +74,7 @@ def repair(geometries: NDArray[np.object_]) -> Repaired:
     drop("null_geometry", shapely.is_missing(found))
     drop("empty_geometry", shapely.is_empty(found))
     drop("not_finite", _not_finite(found))
-    flat = shapely.has_z(found) | shapely.has_m(found)
-    if flat.any():
-        counts["z_dropped"] = int(flat.sum())
-        found[flat] = shapely.force_2d(found[flat])
+    _flatten(found, counts)
     held = ~shapely.is_missing(found)
     other = held & ~_is_polygon(found)
     if other.any():
@@ -100,7 +114,7 @@ def _polygons_of(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
             parts = [q for p in parts for q in (p.geoms if p.geom_type == "GeometryCollection" else [p])]
         parts = [q for p in parts if _is_polygon(np.array([p]))[0] for q in shapely.get_parts(p)]
         parts = [p for p in parts if not p.is_empty]
-        out[i] = parts[0] if len(parts) == 1 else shapely.multipolygons(parts)
+        out[i] = parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
     return out
 
 

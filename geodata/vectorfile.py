@@ -39,7 +39,8 @@ _READABLE = ("OFTString", "OFTReal", "OFTInteger", "OFTInteger64", "OFTDate", "O
 class FileLayer:
     """One layer of a vector file as delivered. geometry: as GDAL names it, "" for a plain table.
     columns: {name: type}; skipped: columns of kinds that are not read (binary, lists).
-    bounds: x min, y min, x max, y max in its own CRS; crs None where the file does not say one."""
+    bounds: x min, y min, x max, y max in its own CRS. crs: None where the file does not say one;
+    crs_said False where only the standard of the format does (a GeoJSON is WGS 84)."""
 
     name: str
     geometry: str
@@ -48,6 +49,7 @@ class FileLayer:
     columns: Mapping[str, str]
     skipped: tuple[str, ...]
     bounds: tuple[float, float, float, float] | None
+    crs_said: bool = True
 
     @property
     def is_polygon(self) -> bool:
@@ -177,7 +179,7 @@ def _describe(path: str) -> dict[str, Any]:
     file = Path(path)
     driver = _driver_of(file)
     notes: list[Text] = []
-    codec, deleted, own_crs = None, 0, None
+    codec, deleted, own_crs, said = None, 0, None, True
     names: list[str] | None = None
     if driver == "SHP":
         deleted = shapefile.check(file).deleted
@@ -186,8 +188,6 @@ def _describe(path: str) -> dict[str, Any]:
         names = vectorguard.gpkg_tables(file)
     elif driver == "GeoJSON":
         own_crs, said = vectorguard.geojson_crs(file)
-        if not said:
-            notes = [both("The GeoJSON names no coordinate system; by its standard that is WGS 84.")]
     with _gdal(file) as pyogrio:
         found = [str(name) for name in pyogrio.list_layers(file)[:, 0]] if names is None else names
         layers = [_layer(pyogrio, file, name, driver, codec) for name in found]
@@ -197,6 +197,7 @@ def _describe(path: str) -> dict[str, Any]:
             layer["features"] -= deleted
         if driver == "GeoJSON":
             layer["crs"] = own_crs
+        layer["crs_said"] = said
     if deleted:
         notes.append(both("{n} records are marked as deleted in the .dbf and were left out.", n=deleted))
     return {"driver": driver, "encoding": codec, "layers": layers, "warnings": notes}
@@ -208,8 +209,8 @@ def _gdal(path: Path) -> Iterator[Any]:
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
 
-    known = (DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError, pa.ArrowException)
-    known += (OSError, ValueError)  # the latter: text that is not in the encoding the format prescribes
+    theirs = (DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError, pa.ArrowException)
+    known = (*theirs, OSError, ValueError)  # the last: text that is not in the encoding the format prescribes
 
     try:
         with warnings.catch_warnings():
@@ -279,7 +280,10 @@ def _read(
             schema = pa.schema(fields)
             with pa.OSFile(target, "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
                 for batch in reader:
-                    arrays = [batch.column(geometry).cast(pa.binary())]
+                    shapes = batch.column(geometry).cast(pa.binary())
+                    if any(map(_is_curve, shapes.to_pylist())):
+                        shapes = _straight(pyogrio, file, layer, rows, batch.num_rows)
+                    arrays = [shapes]
                     arrays += [_tidied(batch.column(t), schema.field(o).type, encoding) for t, o in asked.items()]
                     writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
                     rows += batch.num_rows
@@ -295,6 +299,22 @@ def _read(
     if not rows:
         raise EmptyData("{path}: the layer {name} holds no features; give one that does.", path=file, name=layer)
     return rows
+
+
+_CURVES = frozenset(range(8, 13))  # WKB types: CIRCULARSTRING … MULTISURFACE
+
+
+def _is_curve(wkb: bytes | None) -> bool:
+    if not wkb or len(wkb) < 5:
+        return False
+    type_ = int.from_bytes(wkb[1:5], "little" if wkb[0] else "big") & 0x0FFFFFFF
+    return type_ % 1000 in _CURVES
+
+
+def _straight(pyogrio: Any, path: Path, layer: str, first: int, n: int) -> pa.Array:
+    """Shapes of ``n`` records from ``first`` on, arcs as short straight lines (GEOS knows no others)."""
+    _, _, shapes, _ = pyogrio.raw.read(path, layer=layer, columns=[], skip_features=first, max_features=n)
+    return pa.array(shapes, pa.binary())
 
 
 def _kept(type_: pa.DataType) -> pa.DataType:

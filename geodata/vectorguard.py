@@ -76,7 +76,8 @@ def geojson_crs(path: Path) -> tuple[str | None, bool]:
                 value, _ = json.JSONDecoder().raw_decode(text)
             except ValueError:
                 continue
-            if value is None and (features < 0 or match.start() < features):
+            last = len(data) - match.end() < 65_536 and _closes_file(text)
+            if value is None and (match.start() < features or last):
                 found.add(None)
             elif isinstance(value, dict) and str(value.get("type", "")).lower() == "link":
                 raise CRSContradiction(
@@ -93,3 +94,9 @@ def geojson_crs(path: Path) -> tuple[str | None, bool]:
             names=", ".join(sorted(str(name) for name in found)),
         )
     return (found.pop(), True) if found else ("EPSG:4326", False)
+
+
+def _closes_file(tail: str) -> bool:
+    """Does this end of a JSON text close one brace in all, so that what stands before it is on the top level?"""
+    bare = re.sub(r'"(?:\\.|[^"\\])*"', "", tail)
+    return sum(bare.count(c) for c in "}]") - sum(bare.count(c) for c in "{[") == 1
