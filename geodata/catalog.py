@@ -76,7 +76,7 @@ class Catalog:
                 w=header["width"],
                 h=header["height"],
             )
-        beside = (files[1], imagefile.describe(files[1])) if quality is not None else None
+        beside = (files[1], imagefile.describe(files[1], codes=True)) if quality is not None else None
         said = identify.Said(platform, acquired, bands, crs)
         plan = identify.plan(str(path), header, said, (str(quality), beside[1]) if beside else None)
         _check_day(plan.acquired_at, path)

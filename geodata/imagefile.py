@@ -100,27 +100,27 @@ def reading(path: object) -> Iterator[None]:
         ) from None
 
 
-def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
+def describe(path: str | os.PathLike[str], *, codes: bool = False) -> dict[str, Any]:
     """What the header of an image says, read in a child process.
 
     Keys: driver, width, height, count, dtype, crs (WKT or None), transform (a b c d e f),
     georeferenced, gcps, rpcs, nodata, mask ("none", "nodata", "alpha", "mask"), descriptions,
     colors, tags, band_tags, scales, offsets; samples {band number: values present} of bands that
-    look like quality or alpha; block, size_bytes.
+    look like quality or alpha (``codes``: of every band); block, size_bytes.
 
     Raises: UnreadableFile, EmptyData.
     """
-    return safe.in_child("geodata.imagefile:describe_here", str(path), about=path)
+    return safe.in_child("geodata.imagefile:describe_here", str(path), codes, about=path)
 
 
-def describe_here(path: str) -> dict[str, Any]:
+def describe_here(path: str, codes: bool = False) -> dict[str, Any]:
     """``describe`` in this process: for the child, and for files of ours."""
     with opened(path) as dataset, reading(path):
         found = header(dataset)
         found["samples"] = {
             number: _values_present(dataset, number)
             for number, (text, color) in enumerate(zip(found["descriptions"], found["colors"], strict=True), start=1)
-            if color == "alpha" or sensors.meaning(text, None).kind in ("quality", "alpha")
+            if color == "alpha" or codes or sensors.meaning(text, None).kind in ("quality", "alpha")
         }
     return found
 

@@ -120,6 +120,8 @@ def quality_table(platform: str | None, values: Sequence[int]) -> str | None:
     None where it is not certain.
     """
     present = {int(v) for v in values}
+    if not present:
+        return None
     if platform and platform.startswith("sentinel-2") and present <= set(QUALITY["scl"].codes):
         return "scl"
     if platform and platform.startswith("landsat"):
