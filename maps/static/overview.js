@@ -205,13 +205,15 @@
     const bars = [...groups].map(([key, members]) => [key, members]);
     if (earlier.length) bars.unshift(["earlier", earlier]);
     const most = Math.max(1, ...bars.map(([, members]) => members.length));
-    $("[data-months]").innerHTML = bars.map(([key, members]) => {
+    const box = $("[data-months]"), left = booted ? box.scrollLeft : 1e6; // where it is narrow, the newest first
+    box.innerHTML = bars.map(([key, members]) => {
       const n = stageCounts(members), name = key === "earlier" ? words.earlier : monthName(key);
       const running = key === data.month, full = running ? view.say(words.soFar, { month: name }) : name;
       const told = ["FOUND", "RECTIFY", "CLOSED"].map((s) => `${data.stages[s]} ${n[s]}`).join(words.comma);
       return `<button type="button" class="gx-month" data-month="${key}" aria-pressed="${state.m === key}" aria-label="${view.escapeHtml(`${full} ${members.length}${words.comma}${told}`)}">` +
         `<span>${members.length}</span><i>${parts(n, most)}</i><small><span class="gx-full">${view.escapeHtml(full)}</span><span class="gx-short">${view.escapeHtml(name + (running ? "*" : ""))}</span></small></button>`;
     }).join("");
+    box.scrollLeft = left;
   }
   function step(by) {
     const keys = $$("[data-month]").map((e) => e.dataset.month), now = keys.indexOf(state.m);
@@ -394,7 +396,7 @@
   options();
   $("[data-legend-ring]").innerHTML = view.ring({ found: 1, rectify: 1, closed: 1, late: 0 }, 30, "");
   listen();
-  if (matchMedia("(max-width: 719px)").matches) $(".gx-legend").open = false;
+  if ($(".gx-map").clientHeight < 500 || $(".gx-map").clientWidth < 500) $(".gx-legend").open = false;
   refresh();
   go(state.v);
   booted = true;

@@ -301,17 +301,17 @@ def test_nothing_matches_says_what_is_filtered(shown) -> None:
     assert opened.page.locator("[data-rows] .gx-row").count() == 5
 
 
-@pytest.mark.parametrize("width", [320, 390])
-def test_phone_shows_one_view_at_a_time(shown, width: int) -> None:
+@pytest.mark.parametrize(("width", "lang"), [(320, "zh"), (320, "en"), (390, "zh")])
+def test_phone_shows_one_view_at_a_time(shown, width: int, lang: str) -> None:
     rows = made.rows(313)
-    opened = shown(the_page(rows), (width, 844), hash_=f"#sel={rows[0]['number']}")
+    opened = shown(the_page(rows), (width, 844), lang, f"#sel={rows[0]['number']}")
     page = opened.page
     assert opened.problems == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator(".gx-map").is_visible()
     assert not page.locator(".gx-list-pane").is_visible()
     assert rows[0]["number"] in page.locator("[data-sheet]").inner_text()
-    opened.shot(f"overview-phone-{width}-map")
+    opened.shot(f"overview-phone-{width}-{lang}-map")
     page.locator("[data-close]").click()
     assert not page.locator("[data-sheet]").is_visible()
     for view, there in (("list", ".gx-list-pane"), ("progress", "[data-counties]"), ("yours", "[data-yours]")):
@@ -319,7 +319,7 @@ def test_phone_shows_one_view_at_a_time(shown, width: int) -> None:
         assert page.locator(there).is_visible()
         assert not page.locator(".gx-map").is_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        opened.shot(f"overview-phone-{width}-{view}")
+        opened.shot(f"overview-phone-{width}-{lang}-{view}")
     small = page.locator(".gx-tabs button, .gx-filter, .gx-chip, .gx-turn, .gx-stage, .gx-lang, .gx-find").evaluate_all(
         "all => all.map(e => e.getBoundingClientRect()).filter(r => r.width && (r.width < 44 || r.height < 44))"
         ".map(r => [r.x, r.y, r.width, r.height])"
@@ -333,6 +333,12 @@ def test_a_map_first_shown_later_still_fits(shown) -> None:
     rings = opened.page.locator(".gx-ring").evaluate_all("all => all.map(e => Number(e.dataset.count))")
     assert sum(rings) == 313
     assert opened.problems == []
+
+
+@pytest.mark.parametrize("size", [(720, 450), (1000, 700), (1200, 700)])
+def test_no_width_scrolls_sideways(shown, size) -> None:
+    opened = shown(the_page(made.rows(80)), size, "en")
+    assert opened.page.evaluate("document.documentElement.scrollWidth") == size[0]
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
