@@ -76,9 +76,11 @@ def records(kind: Kind, pieces: Pieces, parts: Parts) -> Records:
             _fill(texts[field], places, [held[name] for name in names if name in held])
         if "KCXS" in held:
             kcxs[own] = [_number(value) for value in held["KCXS"]]
-        columns = [(name, held[name]) for name in carried]
-        for i, place in enumerate(places):
-            attributes[place] = {name: str(values[i]) for name, values in columns if values[i] not in (None, "")}
+        same: dict[tuple, dict[str, str]] = {}  # parcels of a village mostly say the same
+        for place, values in zip(places, zip(*(held[name] for name in carried), strict=True), strict=bool(carried)):
+            if values not in same:
+                same[values] = {n: str(v) for n, v in zip(carried, values, strict=True) if v not in (None, "")}
+            attributes[place] = same[values]
     odd = ~((kcxs >= 0) & (kcxs < 1))
     return Records(**texts, kcxs=np.where(odd, 0.0, kcxs), odd_kcxs=odd, attributes=attributes)
 
