@@ -18,7 +18,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geodata.words import tr
 from maps import assets
-from maps.case_parts import CasePage, Ground, SceneView
+from maps.case_parts import CasePage, SceneView
 from maps.case_story import case_page
 from maps.chips import Bounds, frame
 from maps.style import BASIC_HATCH, BASIC_LINE, INK, PATCH_LINE, Frame, environment
@@ -26,6 +26,8 @@ from maps.style import BASIC_HATCH, BASIC_LINE, INK, PATCH_LINE, Frame, environm
 __all__ = ["CasePage", "case_page", "page_path", "render"]
 
 LABELS = 14
+MOST = 120
+"""Parcels drawn around a patch; a road of kilometres would bring thousands."""
 PANES = {"gx-before": 250, "gx-after": 251, "gx-basic": 410, "gx-parcels": 420, "gx-patch": 450}
 
 
@@ -80,19 +82,17 @@ def draw(page: CasePage, site: str) -> folium.Map:
         chip = shown[id_].chip if id_ in shown else None
         if chip is not None:
             _Overlay(site + chip.href, chip.bounds, side).add_to(found)
-    near = shapely.box(*_grown(view, 1.4))
     cut = _cut_edge(view)
-    basic = _near(page.ground, near, "basic_farmland")
+    basic = _near(page, view, "basic_farmland")
     _outline(basic, "hatch").add_to(found)
     for style, areas in (
-        ("halo", basic),
         ("basic", basic),
-        ("parcel", _near(page.ground, near, "parcel")),
-        ("other", _near(page.ground, near, "other")),
+        ("parcel", _near(page, view, "parcel")),
+        ("other", _near(page, view, "other")),
     ):
-        _outline([shapely.difference(shapely.boundary(area), cut) for area in areas], style).add_to(found)
+        _outline([_rounded(shapely.difference(shapely.boundary(area), cut)) for area in areas], style).add_to(found)
     for style in ("casing", "patch"):
-        _outline([page.geometry], style).add_to(found)
+        _outline([_rounded(page.geometry)], style).add_to(found)
     return found
 
 
@@ -115,7 +115,6 @@ class _Overlay(ImageOverlay):
 
 _STYLES: dict[str, tuple[str, dict[str, Any]]] = {
     "hatch": ("gx-basic", {"stroke": False, "fillColor": BASIC_HATCH, "fillOpacity": 0.25}),
-    "halo": ("gx-basic", {"color": "#ffffff", "weight": 3, "fill": False}),
     "basic": ("gx-basic", {"color": BASIC_LINE, "weight": 3, "dashArray": "10 5", "fill": False}),
     "parcel": ("gx-parcels", {"color": "#ffffff", "weight": 1.8, "dashArray": "5 4", "fill": False}),
     "other": ("gx-parcels", {"color": "#ffffff", "weight": 2, "dashArray": "1 5", "fill": False}),
@@ -143,11 +142,25 @@ def _outline(geometries: list[BaseGeometry], style: str) -> folium.GeoJson:
     )
 
 
-def _near(ground: tuple[Ground, ...], near: BaseGeometry, kind: str) -> list[BaseGeometry]:
-    """The areas of one kind, cut to what the map can show, to a centimetre."""
-    cut = [shapely.intersection(one.geometry, near) for one in ground if one.kind == kind]
+def _near(page: CasePage, view: Bounds, kind: str) -> list[BaseGeometry]:
+    """The areas of one kind as the map can show them: cut, the nearest first and no more than
+    ``MOST``, edges to a pixel of the first view; basic farmland dissolved into one outline."""
+    near = shapely.box(*_grown(view, 1.15))
+    kept = [one.geometry for one in page.ground if one.kind == kind and shapely.intersects(one.geometry, near)]
+    if kind == "basic_farmland":
+        kept = [shapely.union_all(kept)] if kept else []
+    elif len(kept) > MOST:
+        kept.sort(key=lambda geometry: shapely.distance(geometry, page.geometry))
+        kept = kept[:MOST]
+    tolerance = (view[2] - view[0]) / 800
+    cut = shapely.simplify(shapely.intersection(np.array(kept, dtype=object), near), tolerance)
     polygons = [part for one in cut for part in shapely.get_parts(one) if part.geom_type == "Polygon"]
-    return [shapely.transform(part, lambda xy: np.round(xy, 7)) for part in polygons]
+    return [_rounded(part) for part in polygons if part.area > (4 * tolerance) ** 2]
+
+
+def _rounded(geometry: BaseGeometry) -> BaseGeometry:
+    """To a centimetre: more digits than that only make the page heavier."""
+    return shapely.transform(geometry, lambda xy: np.round(xy, 7))
 
 
 def view_bounds(page: CasePage) -> Bounds:
@@ -193,6 +206,7 @@ def _labels(page: CasePage, view: BaseGeometry) -> list[dict[str, Any]]:
     """Labels of the parcels in view, those under the patch first, then the largest; each at a
     point inside its parcel that the patch leaves free."""
     found = []
+    shapely.prepare(page.geometry)
     for one in page.ground:
         if one.kind == "basic_farmland" or not one.label:
             continue
@@ -209,7 +223,7 @@ def _labels(page: CasePage, view: BaseGeometry) -> list[dict[str, Any]]:
 
 def _sensor(scene: SceneView, lang: str, with_cloud: bool = True) -> str:
     """GF-2 · 0.8 m · 云 3%."""
-    size = f"{scene.gsd_m:g} m" if scene.gsd_m >= 0.5 else f"{scene.gsd_m * 100:g} cm"
+    size = f"{scene.gsd_m:g}\u00a0m" if scene.gsd_m >= 0.5 else f"{scene.gsd_m * 100:g}\u00a0cm"
     told = with_cloud and scene.cloud_pct is not None
     cloud = "" if not told else " · " + tr("cloud {cloud}%", lang, cloud=f"{scene.cloud_pct:.0f}")
     return f"{scene.platform} · {size}{cloud}"

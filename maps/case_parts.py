@@ -115,7 +115,6 @@ class Seal:
     events: int
     first_bad: int | None
     head: str
-    checked_at: datetime | None
 
 
 @dataclass(frozen=True, eq=False)

@@ -115,7 +115,7 @@ def case_page(
         stages=_stages(case, told),
         next=_next(case),
         happenings=tuple(_happening(event, seen_by, runs or {}, verified) for event in told),
-        seal=_seal(verified, as_of),
+        seal=_seal(verified),
         layers=layer_names(first.layers or (founding.layers if founding else {})),
         as_of=as_of,
         relapses=case.relapses,
@@ -214,10 +214,10 @@ def _view(scene: Scene, chip: Chip | None, cloud: float | None, compared: bool) 
     return SceneView(scene.id, scene.platform, day, scene.gsd_m, cloud, chip, unusable)
 
 
-def _seal(verified: Any, as_of: datetime) -> Seal | None:
+def _seal(verified: Any) -> Seal | None:
     if verified is None:
         return None
-    return Seal(bool(verified.ok), int(verified.events), verified.first_bad, str(verified.head or ""), as_of)
+    return Seal(bool(verified.ok), int(verified.events), verified.first_bad, str(verified.head or ""))
 
 
 def _stages(case: Case, events: Sequence[Event]) -> tuple[StageStep, ...]:

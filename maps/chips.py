@@ -22,6 +22,7 @@ THUMB_PX = (192, 144)
 PIXELS = 48
 """Fewest pixels of a coarse scene along a chip's side."""
 _RADIUS_M = 6_378_137.0
+_PAPER = np.array([[160, 170, 160], [228, 233, 226]], np.uint8)
 _QUALITIES = (82, 74, 66, 56, 46, 36, 26)
 
 Bounds = tuple[float, float, float, float]
@@ -64,6 +65,15 @@ def thumbnail(rgb: NDArray[np.uint8], size: tuple[int, int] = THUMB_PX, limit: i
     left, top = (image.width - across) / 2, (image.height - up) / 2
     box = (left, top, left + across, top + up)
     return encode(np.asarray(image.resize(size, Image.Resampling.LANCZOS, box=box)), limit)
+
+
+def over_paper(rgb: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """(y, x, 3) uint8 with the pixels not ``valid`` (y, x) as hatched paper: what was not seen must
+    not look like black ground."""
+    rows, columns = valid.shape
+    y, x = np.ogrid[:rows, :columns]
+    paper = np.where(((x + y) % 14 < 2)[..., None], _PAPER[0], _PAPER[1])
+    return np.where(valid[..., None], rgb, paper).astype(np.uint8)
 
 
 def frame(geometry: BaseGeometry, *, gsd_m: float = 0.0, at_least_m: float = 240.0, times: float = 3.2) -> Bounds:

@@ -30,16 +30,26 @@
     if (layer instanceof L.ImageOverlay) { chips[layer.options.pane.slice(3)] = layer; }
   });
   home();
+  halo();
   L.control.zoom({ position: "topright", zoomInTitle: zh("放大", "Zoom in"), zoomOutTitle: zh("缩小", "Zoom out") }).addTo(map);
   L.control.scale({ imperial: false, position: "bottomleft", maxWidth: 90 }).addTo(map);
   map.getContainer().setAttribute("aria-label", zh("地图：图斑边界、前后影像；数字见旁边各栏", "Map: boundary and imagery; the figures stand beside it"));
   map.getContainer().setAttribute("role", "region");
   hatch();
-  labels();
   map.on("zoomend moveend", function () { hatch(); thin(); });
   addEventListener("resize", function () { map.invalidateSize(); clip(); });
+  labels();
 
   function zh(chinese, english) { return document.documentElement.lang.slice(0, 2) === "zh" ? chinese : english; }
+
+  /* a white line under the dashes of basic farmland, from the same coordinates: sent once, drawn twice */
+  function halo() {
+    var found = [];
+    map.eachLayer(function (layer) { if (layer.options.className === "gx-line-basic" && layer.eachLayer) { found.push(layer); } });
+    found.forEach(function (layer) {
+      L.geoJSON(layer.toGeoJSON(), { pane: "gx-basic", className: "gx-line-halo", interactive: false, smoothFactor: 0.5, style: { color: "#fff", weight: 3 } }).addTo(map).bringToBack();
+    });
+  }
 
   /* the hatch of basic farmland lives in the SVG that is filled with it */
   function hatch() {
@@ -63,18 +73,21 @@
     thin();
   }
 
-  /* of two labels that touch, the later one (the less important) is left out; so is one that the edge cuts */
+  /* of two labels that touch, or say the same side by side, the later one (the less important) is
+     left out; so is one that the edge cuts */
   function thin() {
     var taken = [];
     var whole = frame.getBoundingClientRect();
+    frame.querySelectorAll(".gx-plate, .leaflet-bar, .leaflet-control-scale").forEach(function (plate) { taken.push(plate.getBoundingClientRect()); });
     map.getContainer().querySelectorAll(".gx-label span").forEach(function (span) {
       span.style.visibility = "";
       var box = span.getBoundingClientRect();
       var inside = box.left >= whole.left && box.right <= whole.right && box.top >= whole.top && box.bottom <= whole.bottom;
       var free = inside && taken.every(function (other) {
-        return box.right < other.left || box.left > other.right || box.bottom < other.top || box.top > other.bottom;
+        var gap = other.text === span.textContent ? 110 : 2;
+        return box.right + gap < other.left || box.left - gap > other.right || box.bottom + gap < other.top || box.top - gap > other.bottom;
       });
-      if (free) { taken.push(box); } else { span.style.visibility = "hidden"; }
+      if (free) { taken.push({ text: span.textContent, left: box.left, right: box.right, top: box.top, bottom: box.bottom }); } else { span.style.visibility = "hidden"; }
     });
   }
 

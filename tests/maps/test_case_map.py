@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import shapely
+import shapely.affinity
 
 from maps import assets, case_map, chips
 from maps.case_parts import CasePage
@@ -358,6 +360,19 @@ def test_every_sentence_of_the_page_has_its_chinese(status: Status) -> None:
         if text["zh"] == text["en"] and "reasons" not in path and "doubts" not in path
     ]
     assert [text for text in same if re.search("[A-Za-z]{3}", text)] == []
+
+
+def test_a_long_patch_among_thousands_of_parcels_stays_light() -> None:
+    """A road of kilometres: parcels with stair edges of 30 m pixels, as vectorised from an image."""
+    road = made.shape_m([(-3000, -10), (3000, -10), (3000, 10), (-3000, 10)])
+    stairs = [(step * 10 + (i % 2) * 10, 0 if i < 12 else 90) for i, step in enumerate([*range(12), *range(12, 0, -1)])]
+    ground = [
+        (shapely.affinity.translate(made.shape_m(stairs), i % 60 * 0.0011, i // 60 * 0.0011), "0101 水田", kind)
+        for i in range(2400)
+        for kind in (made.Kind.FARMLAND, made.Kind.BASIC_FARMLAND)
+    ]
+    html = case_map.render(the_page(made.case(geometry=road), context=ground, chips={}), "zh")
+    assert len(gzip.compress(html.encode())) < 100_000
 
 
 def test_page_is_light_and_asks_nothing_of_the_network() -> None:

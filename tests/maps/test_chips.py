@@ -77,3 +77,12 @@ def test_the_frame_is_a_square_in_web_mercator_around_the_patch(lon, lat, width,
 def test_coarse_scenes_get_more_ground() -> None:
     west, _, east, _ = chips.frame(made.PATCH, gsd_m=10.0)
     assert math.radians(east - west) * 6_378_137 * math.cos(math.radians(made.LAT)) == pytest.approx(480, rel=0.01)
+
+
+def test_what_was_not_seen_is_paper_and_not_black() -> None:
+    rgb = np.full((20, 30, 3), 7, np.uint8)
+    valid = np.zeros((20, 30), bool)
+    valid[:, :10] = True
+    painted = chips.over_paper(rgb, valid)
+    assert (painted[:, :10] == 7).all()
+    assert painted[:, 10:].min() >= 160
