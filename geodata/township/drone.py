@@ -74,7 +74,7 @@ def photograph(seed: int, close: Close, at: datetime, burn_mask: NDArray[np.uint
     """(4, rows, columns): red, green, blue, alpha. burn_mask: 1 where ``shadow_shapes`` fall."""
     rng = generator(seed, 50)
     light = close.colours[close.ids].astype(np.float32)
-    light *= _grain(rng, close)[..., None]
+    light *= _grain(generator(seed, 6000 + at.toordinal()), close)[..., None]
     light *= _rows(close)[..., None]
     _ridges(rng, close, light)
     _crowns(rng, close, light, at)
@@ -90,7 +90,7 @@ def shadow_shapes(close: Close, at: datetime) -> Geometries:
     """The ground that each solid and tree darkens: its outline swept away from the sun."""
     elevation, azimuth = (np.radians(v) for v in sun(at))
     away = np.array([-np.sin(azimuth), np.cos(azimuth)]) / np.tan(elevation)
-    crowns = shapely.buffer(shapely.points(close.trees[:, :2]), close.trees[:, 2], quad_segs=3)
+    crowns = shapely.buffer(shapely.points(close.trees[:, :2]), close.trees[:, 2], quad_segs=4)
     shapes = np.concatenate([close.solids, crowns])
     heights = np.concatenate([close.heights_m, 1.3 + 1.1 * close.trees[:, 2]])
     points, owner = shapely.get_coordinates(shapes, return_index=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geodata.words import Text
@@ -42,9 +43,9 @@ class TruthEvent:
 class Score:
     """What flags are worth against the truth.
 
-    found, missed: the due events that are expected as flags. needless: due events that are not
-    (approved, on record, harmless), but were flagged. false: indices of the flags that touch no event
-    at all, or harmless ones only. matches: (index of the flag, event) for every overlap that counts.
+    found, missed: the due events that are expected as flags. needless: due events, approved or on
+    record, that were flagged all the same. false: indices of the flags that touch no occupation, or
+    harmless changes only. matches: (index of the flag, event) for every overlap that counts.
     """
 
     found: tuple[TruthEvent, ...]
@@ -73,35 +74,46 @@ def score(
     flags: Sequence[BaseGeometry],
     dates: Sequence[tuple[datetime, datetime]] | None = None,
     *,
-    scenes_at: Sequence[datetime],
+    first_at: datetime,
+    last_at: datetime,
+    scenes_at: Sequence[datetime] = (),
     seen_by: str = "satellite",
     share: float = 0.2,
 ) -> Score:
     """Score ``flags`` (polygons in EPSG:4490) against ``truth``.
 
-    dates: (before, after) of each flag's scenes; None where they are not known. scenes_at: days of all
-    scenes looked at. A flag shows an event if it covers at least ``share`` of the event's area and,
-    where its dates are known, one of the two days has the event and the other not.
+    dates: (before, after) of each flag's scenes; None where they are not known. first_at, last_at:
+    the first and the last scene looked at, scenes_at: those between (an event that came and went
+    between two scenes is not due). A flag shows an event if it covers at least ``share`` of the
+    event's area and, where its dates are known, the event stands on one of the two days only.
     """
-    events = due(truth, scenes_at, seen_by)
+    known = [day for pair in dates or () for day in pair]
+    events = due(truth, [first_at, last_at, *scenes_at, *known], seen_by)
     shapes = np.array([event.geometry for event in truth], dtype=object)
     patches = np.array(list(flags), dtype=object)
     matches, touched = [], set()
-    flag, index = shapely.STRtree(shapes).query(patches, predicate="intersects") if len(patches) else ([], [])
-    for f, i in zip(flag, index, strict=True):
+    for f, i in _overlaps(patches, shapes):
         event = truth[i]
-        if dates is not None and event.stands(dates[f][0]) == event.stands(dates[f][1]):
-            continue
-        overlap = shapely.area(shapely.intersection(patches[f], shapes[i]))
-        if overlap > 0 and event.expected != "none":
-            touched.add(int(f))
-        if overlap >= share * shapely.area(shapes[i]):
-            matches.append((int(f), event))
+        after = dates[f][1] if dates else last_at
+        if event.expected != "none" and event.appears_at <= after:
+            touched.add(f)
+        changed = dates is None or event.stands(dates[f][0]) != event.stands(dates[f][1])
+        covered = shapely.area(shapely.intersection(patches[f], shapes[i])) / shapely.area(shapes[i])
+        if changed and covered >= share:
+            matches.append((f, event))
     shown = {id(event) for _, event in matches}
     return Score(
         tuple(e for e in events if e.expected == "flag" and id(e) in shown),
         tuple(e for e in events if e.expected == "flag" and id(e) not in shown),
-        tuple(e for e in events if e.expected != "flag" and id(e) in shown),
+        tuple(e for e in events if e.expected in ("approved", "facility") and id(e) in shown),
         tuple(f for f in range(len(patches)) if f not in touched),
         tuple(matches),
     )
+
+
+def _overlaps(patches: NDArray[np.object_], shapes: NDArray[np.object_]) -> list[tuple[int, int]]:
+    """Pairs of indices whose polygons share ground, not only a boundary."""
+    if not len(patches):
+        return []
+    pairs = shapely.STRtree(shapes).query(patches, predicate="intersects").T
+    return [(int(f), int(i)) for f, i in pairs if not shapely.touches(patches[f], shapes[i])]

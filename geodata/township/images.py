@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -34,8 +35,8 @@ SCENES = (
     ("2026-10-18", sky.Weather(0.03, 0.012, (-1.5, -2.5))),
 )
 """Days and weather of the satellite's passes."""
-FLIGHTS = ("2025-10-14T03:40:00", "2026-10-12T02:50:00")
-"""The drone's two flights (UTC)."""
+FLIGHTS = (("2025-10-14T03:40:00", (0.0, 0.0)), ("2026-10-12T02:50:00", (0.34, -0.22)))
+"""The drone's two flights (UTC), and by how much each mosaic is misplaced."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +61,9 @@ def burn(shapes: Sequence[tuple[BaseGeometry, int]], ids: land.Ints, transform: 
         features.rasterize(shapes, out=ids, transform=transform)
 
 
-def objects(laid: places.Places) -> tuple[list[str], Geometries]:
+def objects(laid: places.Places, roundness: int = 2) -> tuple[list[str], Geometries]:
     """Materials and shapes of all that lies over the fields; the first is the grass of the ridges."""
-    trees = shapely.buffer(shapely.points(laid.trees[:, :2]), laid.trees[:, 2], quad_segs=2)
+    trees = shapely.buffer(shapely.points(laid.trees[:, :2]), laid.trees[:, 2], quad_segs=roundness)
     names = ["grass", *[f.material for f in laid.features], *["tree"] * len(trees), *laid.roofs]
     shapes = np.concatenate([[shapely.Polygon()], [f.geometry for f in laid.features], trees, laid.houses])
     return names, shapes
@@ -146,21 +147,23 @@ def write_flights(folder: Path, seed: int, ground: Ground, polygons: Geometries,
     west, north = np.rint(centre + plan.DRONE_SIDE_M / 2 * np.array([-1, 1]))
     size = int(plan.DRONE_SIDE_M / drone.GSD_M)
 
-    def local(shapes: Geometries) -> Geometries:
+    def local(shapes: Geometries, shift_m: tuple[float, float]) -> Geometries:
         """From EPSG:32649 to metres from the mosaic's north-west corner, y down."""
-        return shapely.transform(crs.transform(shapes, UTM, EAST_ZONE), lambda xy: (xy - [west, north]) * [1, -1])
+        corner = np.array([west, north]) - shift_m
+        return shapely.transform(crs.transform(shapes, UTM, EAST_ZONE), lambda xy: (xy - corner) * [1, -1])
 
     grown = seasons.crops(seed, ground.fields, ground.materials, ground.dlbm == "0101")
     files = []
-    for flight in FLIGHTS:
+    for flight, shift_m in FLIGHTS:
         at = datetime.fromisoformat(flight).replace(tzinfo=UTC)
-        close = _close(seed, ground, polygons, index, grown, at, local, size)
+        moved = partial(local, shift_m=shift_m)
+        close = _close(seed, ground, polygons, index, grown, at, moved, size)
         mask = np.zeros((size, size), np.uint8)
         shadows = drone.shadow_shapes(close, at)
         features.rasterize(((s, 1) for s in shadows), out=mask, transform=Affine.scale(drone.GSD_M))
         path = folder / f"drone_{flight[:10].replace('-', '')}.tif"
         _write_mosaic(path, at, drone.photograph(seed, close, at, mask), (west, north))
-        files.append(SceneFile(Path(path.name), "drone", at))
+        files.append(SceneFile(Path(path.name), "drone", at, shift_m))
     return files
 
 
@@ -179,7 +182,7 @@ def _close(
     near = shapely.intersects(polygons, around)
     shapes, kept = polygons[near], index[near]
     colours, names = [seasons.of_fields(seed, grown, at)[kept]], [ground.materials[kept]]
-    laid_names, laid = objects(ground.laid)
+    laid_names, laid = objects(ground.laid, 5)
     pieces = [p for h in ground.happenings for p in h.pieces_on(at)]
     over = np.concatenate([laid, [p.geometry for p in pieces]]) if pieces else laid
     over_names = np.array([*laid_names, *[p.material for p in pieces]])

@@ -149,7 +149,7 @@ def _rounded(points: Array, times: int = 2) -> Array:
     return points
 
 
-def _river(seed: int, river: shapely.LineString) -> shapely.Geometry:
+def _river(seed: int, river: shapely.LineString) -> BaseGeometry:
     rng = land.generator(seed, 5)
     points = shapely.get_coordinates(river)
     tangent = np.gradient(points, axis=0)

@@ -179,14 +179,14 @@ WISHES = (
     Wish("heap of earth", "earthwork", _earthwork, (14, 10), "D", "2026-09-25", seen_by="drone"),
     Wish("registered tunnel", "greenhouse", _greenhouse, (20, 9), "D", "2026-05-01", "facility", seen_by="drone"),
     Wish(
-        "new house in the hamlet",
+        "new house in the orchard",
         "construction",
         _house,
         (13, 11),
         "D",
         "2026-01-15",
         "none",
-        ("yard",),
+        ("0201", "0305", "0404"),
         seen_by="drone",
         zones=(PLAIN, VALLEY, FOOT),
     ),
@@ -333,9 +333,6 @@ def _placed(
     )
     spots = np.c_[rng.uniform(west, east, 30000), rng.uniform(south, north, 30000)]
     spots = spots[np.isin(at(spots, sites.ground.zone), wish.zones)]
-    if "yard" in wish.on:
-        yards = shapely.union_all([f.geometry for f in sites.laid.features if f.dlbm == "0702"])
-        spots = spots[shapely.intersects_xy(yards.buffer(12), spots[:, 0], spots[:, 1])]
     tree = shapely.STRtree(np.array(taken, dtype=object))
     for x, y in spots:
         turn = np.radians(12 if at(np.array([[x, y]]), sites.ground.zone)[0] == PLAIN else rng.integers(0, 12) * 15)
@@ -355,7 +352,7 @@ def _fits(wish: Wish, footprint: BaseGeometry, sites: Sites, window: shapely.Pol
         return False
     field = at(points, sites.fields.label)
     village = sites.village[field]
-    if (village < 0).any() or (wish.on != ("yard",) and not np.isin(sites.dlbm[field], wish.on).all()):
+    if (village < 0).any() or not np.isin(sites.dlbm[field], wish.on).all():
         return False
     if wish.side == "D":
         return bool(window.buffer(-8).contains(footprint))
