@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import numpy as np
 import shapely
@@ -25,6 +26,7 @@ _STATUS = (Status.SUSPECTED, Status.DISPATCHED, Status.RECTIFYING, Status.REPORT
 _KINDS = ("construction", "hardening", "earthwork", "road", "pond", "nursery", "greenhouse", "other")
 
 
+@cache
 def districts(per_county: int = 11, seed: int = 3) -> list[District]:
     """Five counties of ``per_county`` townships each, as a coverage without gaps."""
     rng = np.random.default_rng(seed)
