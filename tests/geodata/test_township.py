@@ -128,6 +128,7 @@ def test_every_file_goes_through_the_doors(built, tmp_path):
 
 
 def test_events_lie_where_they_are_said_to_lie(built, parcels):
+    assert len(built.truth) == 28
     ground = geopandas.pd.concat([frame.to_crs(4490) for frame in parcels])
     tree = shapely.STRtree(np.array(ground.geometry))
     for event in built.truth:
