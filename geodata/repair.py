@@ -120,10 +120,15 @@ def _polygons_of(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
 
 def _valid(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
     made = shapely.make_valid(geometries, method="structure", keep_collapsed=False)
-    other = ~_is_polygon(made)
-    if other.any():
-        made[other] = _polygons_of(made[other])
+    for mend in (lambda g: g, _united, lambda g: _united(shapely.make_valid(g))):
+        bad = ~(_is_polygon(made) & shapely.is_valid(made))  # GEOS may leave parts that share an edge
+        if bad.any():
+            made[bad] = _polygons_of(mend(made[bad]))
     return made
+
+
+def _united(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
+    return np.array([shapely.union_all(p) for p in map(shapely.get_parts, _polygons_of(geometries))], object)
 
 
 def _reasons(geometries: NDArray[np.object_]) -> NDArray[np.str_]:

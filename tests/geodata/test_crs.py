@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geodata import crs as C
@@ -143,6 +143,7 @@ def test_other_systems_go_to_the_zone_of_their_middle():
 metres = st.integers(200_000_0000, 800_000_0000).map(lambda n: n / 10_000)  # to 0.1 mm
 
 
+@settings(deadline=None)
 @given(metres, st.integers(25, 45))
 def test_stripping_the_prefix_is_exact(easting, zone):
     with_prefix = shapely.Point(easting + zone * 1e6, 3_080_000)
@@ -152,6 +153,7 @@ def test_stripping_the_prefix_is_exact(easting, zone):
     assert out.y == 3_080_000
 
 
+@settings(deadline=None)
 @given(st.floats(111.9, 113.1), st.floats(27.3, 28.1))
 def test_there_and_back_is_the_same_place(lon, lat):
     point = np.array([shapely.Point(lon, lat)])

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geodata import attributes, landcodes
@@ -294,6 +294,7 @@ def test_every_kind_of_damage_is_counted_and_nothing_is_lost_unseen():
 corners = st.tuples(st.integers(0, 20), st.integers(0, 20))
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(corners, min_size=3, max_size=8), min_size=1, max_size=5))
 def test_what_comes_out_is_valid_and_never_larger_than_its_hull(rings):
     delivered = np.array([shapely.Polygon(ring) for ring in rings], dtype=object)
