@@ -22,10 +22,14 @@ VEGETATED = 0.20
 """Scaled vegetation (``_green``) at and above which ground counts as vegetated."""
 EXPOSED, EXPOSED_GAIN = 0.50, 0.15
 """Brightness, and its gain over both the ground before and the surroundings, of ground laid bare or built on."""
+BRIGHT = 0.75
+"""Brightness that the fields of most images do not reach."""
 SAME_AS_RING = 0.35
 """Of the patch's own change: less than this beyond the surroundings' change is the season's doing."""
 STANDS_OUT = 0.25
 """Distance from the surroundings (RMS, scaled) that a field between fields does not reach."""
+LUSH = 0.50
+"""Greener than this and smooth is a crop in full growth: trees in rows show ground between them."""
 WET, WET_DARK = 0.12, 0.25
 """Scaled green minus infrared of water, and how dark the infrared must be."""
 
@@ -59,7 +63,8 @@ class Looks:
     """A patch and its ring at both dates. moved, ring_moved: RMS of the change over the bands, scaled.
     beyond: of the patch's change minus the ring's; apart: patch against ring AFTER, RMS.
     texture: standard deviation AFTER, scaled; rougher: its ratio to BEFORE's.
-    length_m, width_m: of the rectangle with its area and outline; edge_m2: half a pixel along the outline."""
+    length_m, width_m: of the rectangle with its area and outline; span_m: from end to end, straight.
+    edge_m2: half a pixel along the outline."""
 
     before: View
     after: View
@@ -73,6 +78,7 @@ class Looks:
     rougher: float
     length_m: float
     width_m: float
+    span_m: float
     edge_m2: float
     infrared: bool
 
@@ -82,12 +88,35 @@ class Looks:
         return self.after.bright - max(self.before.bright, self.ring_after.bright)
 
     @property
+    def wetter(self) -> float:
+        return (self.after.wet or 0.0) - (self.before.wet or 0.0)
+
+    @property
     def exposed(self) -> bool:
-        return self.after.bright >= EXPOSED and self.gain >= EXPOSED_GAIN
+        if self.after.bright >= EXPOSED and self.gain >= EXPOSED_GAIN:
+            return True
+        return self.after.bright >= BRIGHT and self.brightened >= 0.2
+
+    @property
+    def brightened(self) -> float:
+        """By how much more than its surroundings it grew brighter."""
+        return (self.after.bright - self.before.bright) - (self.ring_after.bright - self.ring_before.bright)
+
+    @property
+    def bright_before(self) -> bool:
+        """A roof or a yard at both dates, in another light: it stood out already, and hardly more now."""
+        already = self.before.bright >= BRIGHT and self.before.bright >= self.ring_before.bright + 0.15
+        return already and not self.before.vegetated and self.brightened < 0.4
 
     @property
     def elongated(self) -> bool:
-        return self.width_m > 0 and self.length_m / self.width_m >= 5 and self.length_m >= 40
+        """Long for its width, and going somewhere: not the ragged outline of a compact thing."""
+        return (
+            self.width_m > 0
+            and self.length_m >= 40
+            and self.length_m / self.width_m >= 5
+            and self.span_m >= 0.5 * self.length_m
+        )
 
 
 def look(spectra: Spectra, statistics: BandStatistics, geometry: BaseGeometry, gsd_m: float) -> Looks:
@@ -98,7 +127,7 @@ def look(spectra: Spectra, statistics: BandStatistics, geometry: BaseGeometry, g
     std_before = _spread(spectra.before_std, scale)
     std_after = _spread(spectra.after_std, scale)
     move, ring_move = _minus(after, before), _minus(ring_after, ring_before)
-    length, width, outline = _extent(geometry, gsd_m)
+    length, width, span, outline = _extent(geometry, gsd_m)
     return Looks(
         before=_view(before, spectra.before),
         after=_view(after, spectra.after),
@@ -112,15 +141,18 @@ def look(spectra: Spectra, statistics: BandStatistics, geometry: BaseGeometry, g
         rougher=std_after / std_before if std_before > 0.01 else 1.0,
         length_m=length,
         width_m=width,
+        span_m=span,
         edge_m2=0.5 * gsd_m * outline,
         infrared="nir" in after and "red" in after,
     )
 
 
 def kind_of(looks: Looks, gsd_m: float) -> tuple[str, float]:
-    """(kind, evidence 0 to 1): what the patch now most looks like; "crop" = still a field."""
+    """(kind, evidence 0 to 1): what the patch now most looks like; "crop" = still a field, "same" = as before."""
     now, before = looks.after, looks.before
-    if now.water and not before.water:
+    if looks.bright_before and not now.water and not now.vegetated and now.bright >= EXPOSED:
+        return "same", 0.0
+    if now.water and looks.beyond >= 0.15 and looks.wetter >= 0.15:
         return "pond", _ramp(looks.beyond, 0.2, 0.6)
     if now.vegetated:
         return _green_kind(looks)
@@ -128,7 +160,7 @@ def kind_of(looks: Looks, gsd_m: float) -> tuple[str, float]:
     if looks.elongated and narrow and (looks.exposed or looks.beyond >= STANDS_OUT):
         return "road", 0.5 + 0.5 * _ramp(looks.length_m / looks.width_m, 5, 15)
     if looks.exposed:
-        return _exposed_kind(looks)
+        return _exposed_kind(looks, gsd_m)
     if before.vegetated and looks.apart >= STANDS_OUT and looks.beyond >= STANDS_OUT:
         reddish = now.blue is not None and now.blue <= -0.05
         return ("earthwork" if reddish else "other"), 0.2 * _ramp(looks.beyond, 0.2, 0.6)
@@ -138,17 +170,19 @@ def kind_of(looks: Looks, gsd_m: float) -> tuple[str, float]:
 def _green_kind(looks: Looks) -> tuple[str, float]:
     """Green now: a crop, unless it shines through plastic, or stands darker and rougher than any crop around."""
     now, ring = looks.after, looks.ring_after
-    if now.bright >= 0.75 and looks.gain >= 0.25:
+    if now.bright >= BRIGHT and looks.gain >= 0.25:
         return "greenhouse", _ramp(now.bright, 0.7, 1.2)
-    darker = ring.bright - now.bright
-    if looks.apart >= STANDS_OUT and looks.beyond >= STANDS_OUT and not ring.vegetated and darker >= 0.1:
-        return "nursery", 0.4 * _ramp(looks.rougher, 0.8, 2.0)
+    darker, dimmed = ring.bright - now.bright, looks.before.bright - now.bright
     if looks.rougher >= 1.8 and darker >= 0.08 and looks.apart >= 0.15:
         return "nursery", 0.5 * _ramp(looks.rougher, 1.5, 3.0)
+    lush = now.green is not None and now.green > LUSH and looks.rougher < 1.3
+    greener = (now.green or 0.0) - (ring.green or 0.0)
+    if min(darker, dimmed) >= 0.15 and greener >= 0.1 and looks.beyond >= 0.18 and looks.apart >= 0.14 and not lush:
+        return "nursery", 0.4 * _ramp(min(darker, dimmed), 0.1, 0.4)
     return "crop", 0.0
 
 
-def _exposed_kind(looks: Looks) -> tuple[str, float]:
+def _exposed_kind(looks: Looks, gsd_m: float) -> tuple[str, float]:
     """Bright now: plastic, roof, concrete or bare soil."""
     now = looks.after
     strength = _ramp(looks.gain, EXPOSED_GAIN, 0.6)
@@ -156,8 +190,10 @@ def _exposed_kind(looks: Looks) -> tuple[str, float]:
         return "earthwork", 0.6 * strength
     if now.green is not None and now.green >= 0.08 and looks.infrared and now.bright >= 0.75:
         return "greenhouse", 0.7 * strength
-    blue_roof = now.blue is not None and now.blue >= 0.15
-    if blue_roof or looks.texture >= 0.25 or now.bright >= 1.2:
+    blue_roof = now.blue is not None and now.blue >= 0.35
+    # of coarse pixels most are mixed at the outline: their spread tells nothing of roofs and shadows
+    rough = looks.texture >= (0.32 if gsd_m <= 2.5 else 0.8)
+    if blue_roof or rough:
         return "construction", 0.4 + 0.6 * strength
     return "hardening", 0.3 + 0.6 * strength
 
@@ -216,8 +252,8 @@ def _ndvi(values: Mapping[str, float]) -> float | None:
     return (values["nir"] - values["red"]) / total if total > 0 else None
 
 
-def _extent(geometry: BaseGeometry, gsd_m: float) -> tuple[float, float, float]:
-    """(length, width, outline) in m; length and width of the rectangle with this area and outline.
+def _extent(geometry: BaseGeometry, gsd_m: float) -> tuple[float, float, float, float]:
+    """(length, width, span, outline) in m; length and width of the rectangle with this area and outline.
 
     Stairs of pixels are straightened first: they would lengthen a slanting outline by up to 41 %.
     """
@@ -228,7 +264,8 @@ def _extent(geometry: BaseGeometry, gsd_m: float) -> tuple[float, float, float]:
     area, half = metres.area, (smooth.length or metres.length) / 2
     root = math.sqrt(max(0.0, half * half - 4 * area))
     length = (half + root) / 2
-    return length, area / length if length else 0.0, 2 * half
+    span = shapely.minimum_bounding_radius(metres) * 2
+    return length, area / length if length else 0.0, float(span), 2 * half
 
 
 def _ramp(value: float, low: float, high: float) -> float:

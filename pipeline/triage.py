@@ -41,6 +41,8 @@ HIGH, MEDIUM = 0.75, 0.50
 ONE_SCENE = 0.74
 """Most that one scene coarser than ``FINE_M`` can give: high takes a second look."""
 FINE_M = 2.5
+FAINT = 0.30
+"""Confidence below which a change between different seasons is the season's."""
 SUREST = {"earthwork": 0.60, "nursery": 0.45, "other": 0.45}
 """Most for kinds that a field can look like for a while."""
 GRAVITY = {"construction": 1.0, "hardening": 0.9, "road": 0.8, "pond": 0.8, "earthwork": 0.8, "nursery": 0.4}
@@ -177,6 +179,13 @@ def _seasonal(facts: Facts) -> Text | None:
     looks = facts.looks
     if looks.ring_moved > 0 and looks.beyond <= SAME_AS_RING * looks.moved:
         return wording.like_neighbours(facts)
+    if facts.kind == "same":
+        return wording.bright_before(facts)
+    if facts.season_days > facts.rules.far_days:
+        if facts.kind == "nursery" or facts.flooded:
+            return wording.other_season(facts)
+        if facts.kind != "crop" and _confidence(facts) < FAINT:
+            return wording.faint(facts)
     if facts.kind != "crop":
         return None
     return wording.still_green(facts) if looks.after.vegetated else wording.bare_field(facts)

@@ -80,6 +80,36 @@ def bare_field(facts: Facts) -> Text:
     )
 
 
+def bright_before(facts: Facts) -> Text:
+    looks = facts.looks
+    return both(
+        "Bright before too: brightness {before:.0f} → {after:.0f} of 100, around it {ring_before:.0f} → "
+        "{ring_after:.0f}; another light, nothing new.",
+        before=100 * looks.before.bright,
+        after=100 * looks.after.bright,
+        ring_before=100 * looks.ring_before.bright,
+        ring_after=100 * looks.ring_after.bright,
+    )
+
+
+def other_season(facts: Facts) -> Text:
+    return both(
+        "Green or wet as a field can be in its season, and the dates are {days} days of the year apart; "
+        "a pair of one season will decide.",
+        days=facts.season_days,
+    )
+
+
+def faint(facts: Facts) -> Text:
+    return both(
+        "Faint (score {score:.2f}, {px:,} pixels) between dates that are {days} days of the year apart; "
+        "a pair of one season will decide.",
+        score=facts.change.score,
+        px=facts.change.area_px,
+        days=facts.season_days,
+    )
+
+
 def explained(facts: Facts, kind: Kind) -> Text:
     said = {
         Kind.APPROVED: "{share:.0f}% of it lies on approved land ({labels}).",

@@ -102,7 +102,7 @@ def test_trees_among_bare_fields_are_a_doubtful_nursery():
 
 
 def test_a_rough_texture_speaks_for_buildings():
-    assert judge(spectra(CROP, CONCRETE, std=(0.05, 0.40))).kind == "construction"
+    assert judge(spectra(CROP, CONCRETE, std=(0.05, 0.40)), gsd_m=0.5).kind == "construction"
 
 
 @pytest.mark.parametrize(
@@ -135,6 +135,34 @@ def test_a_pond_in_the_months_of_flooded_paddies_is_doubted():
     assert may.kind == autumn.kind == "pond"
     assert may.confidence < autumn.confidence
     assert any(d.title["en"] == "Paddies under water" for d in may.doubts)
+
+
+def test_a_roof_in_another_light_is_nothing_new():
+    brighter = tuple(v + 0.2 for v in CONCRETE)
+    outcome = judge(spectra(CONCRETE, brighter))
+    assert outcome.reason == "seasonal"
+    assert "Bright before" in outcome.text["en"]
+    assert judge(spectra(CONCRETE, tuple(v + 0.6 for v in CONCRETE))).kind == "hardening"
+
+
+def test_between_seasons_only_what_no_season_does_is_flagged():
+    other = {"after": datetime(2026, 4, 20, tzinfo=UTC)}
+    assert judge(spectra(CROP, CONCRETE), **other).kind == "hardening"
+    for seen in (spectra(CROP, WATER), spectra(STUBBLE, TREES, STUBBLE, STUBBLE, std=(0.05, 0.10))):
+        outcome = judge(seen, **other)
+        assert outcome.reason == "seasonal"
+        assert "days of the year apart" in outcome.text["en"]
+    faint = judge(spectra(CROP, SOIL), score=0.5, area_px=4, **other)
+    assert faint.reason == "seasonal"
+    assert "4 pixels" in faint.text["en"]
+
+
+def test_a_ragged_outline_is_no_road():
+    """A comb of 2 m teeth: its outline is as long as a road's, but it goes nowhere."""
+    teeth = [box(0, 0, 24, 4), *(box(x, 0, x + 2, 24) for x in range(0, 24, 4))]
+    east, north = 111_320 * np.cos(np.radians(LAT)), 110_900
+    comb = shapely.transform(shapely.union_all(teeth), lambda xy: xy / (east, north) + (LON, LAT))
+    assert judge(spectra(CROP, CONCRETE), geometry=comb, gsd_m=0.2).kind == "hardening"
 
 
 def test_reasons_are_asked_in_order():
@@ -321,6 +349,7 @@ def test_a_road_of_stairs_is_as_wide_as_it_is():
     east, north = 111_320 * np.cos(np.radians(LAT)), 110_900
     stairs = shapely.transform(shapely.union_all(cells), lambda xy: xy / (east, north) + (LON, LAT))
     assert isinstance(stairs, Polygon)
-    length, width, _ = _extent(stairs, 1.0)
+    length, width, span, _ = _extent(stairs, 1.0)
     assert length == pytest.approx(300, rel=0.1)
     assert width == pytest.approx(7.8, rel=0.15)
+    assert span == pytest.approx(300, rel=0.05)
