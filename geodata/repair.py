@@ -120,11 +120,19 @@ def _polygons_of(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
 
 def _valid(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
     made = shapely.make_valid(geometries, method="structure", keep_collapsed=False)
-    for mend in (lambda g: g, _united, lambda g: _united(shapely.make_valid(g))):
+    for mend in (_as_it_is, _united, _linework):
         bad = ~(_is_polygon(made) & shapely.is_valid(made))  # GEOS may leave parts that share an edge
         if bad.any():
             made[bad] = _polygons_of(mend(made[bad]))
     return made
+
+
+def _as_it_is(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
+    return geometries
+
+
+def _linework(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
+    return _united(np.asarray(shapely.make_valid(geometries), object))
 
 
 def _united(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
