@@ -1,4 +1,4 @@
-"""The tables of the ledger, for SQLite and PostGIS alike.
+"""[io] The tables of the ledger, for SQLite and PostGIS alike.
 
 ``events`` is the record. All other tables but ``leases`` are read from it (projections), for
 questions by place and by name; ``verify`` rebuilds and compares them.
