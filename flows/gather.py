@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from flows.settings import Workspace
 from geodata import sensors
-from geodata.chips import Bounds, crop, crop_pair
+from geodata.chips import Bounds, Chip, crop, crop_pair
 from geodata.crs import transform
 from geodata.filepixels import FilePixels
 from geodata.layers import Kind
@@ -66,10 +66,15 @@ class Gathered:
         """{scene id: footprint in degrees}."""
         return {id: scene.geobox.extent.to_crs(DEGREES).geom for id, scene in self.scenes.items()}
 
+    def _frame(self, case: Case) -> Bounds:
+        """The ground that a case's pictures show."""
+        flag = case.flags[0]
+        return pictures.frame(case.geometry, gsd_m=flag["gsd_m"] or 0.0)
+
     def _dates(self, case: Case) -> list[Scene]:
         """The scenes of a case's strip, oldest first: of a similar GSD, covering the patch."""
         needed = [flag["change"][side] for flag in case.flags for side in ("before_id", "after_id")]
-        gsd_m = min(self.scenes[id].gsd_m for id in needed if id in self.scenes)
+        gsd_m = min((self.scenes[id].gsd_m for id in needed if id in self.scenes), default=0.0)
         near = [
             scene
             for scene in self.scenes.values()
@@ -80,20 +85,20 @@ class Gathered:
 
     def chips(self, case: Case) -> dict[str, Picture]:
         """Pictures of the place on each date; the pair that founded the case shares one stretch."""
-        bounds = pictures.frame(case.geometry)
+        bounds = self._frame(case)
         founding = [case.flags[0]["change"][side] for side in ("before_id", "after_id")]
         found: dict[str, Picture] = {}
         stretch = None
         if all(id in self.scenes for id in founding):
             before, after = (self._file(id) for id in founding)
             for id, chip in zip(founding, crop_pair(before, after, bounds, CHIP_PX), strict=True):
-                found[id] = Picture(chip.rgb, chip.bounds_lonlat)
+                found[id] = _picture(chip)
                 stretch = chip.stretch
         for scene in self._dates(case):
             if scene.id not in found:
                 same = stretch if self._alike(scene, founding) else None
                 chip = crop(self._file(scene.id), bounds, CHIP_PX, stretch=same)
-                found[scene.id] = Picture(chip.rgb, chip.bounds_lonlat)
+                found[scene.id] = _picture(chip)
         return found
 
     def _alike(self, scene: Scene, ids: list[str]) -> bool:
@@ -109,7 +114,7 @@ class Gathered:
         for id in sorted(ids & set(self.scenes)):
             bounds: Bounds = self._footprints[id].bounds
             chip = crop(self._file(id), bounds, THUMB_PX)
-            found[id] = Picture(chip.rgb, chip.bounds_lonlat)
+            found[id] = _picture(chip)
         return found
 
     def surroundings(self, case: Case) -> Surroundings:
@@ -119,7 +124,7 @@ class Gathered:
 
     def _around(self, case: Case) -> list[tuple[BaseGeometry, str, str]]:
         """Parcels within the picture, cut to it: (geometry in degrees, label, kind)."""
-        frame = shapely.box(*pictures.frame(case.geometry))
+        frame = shapely.box(*self._frame(case))
         found = []
         for kind, names in SHOWN.items():
             for _, store in self.layers.parts.get(kind, []):
@@ -167,6 +172,10 @@ class Gathered:
             district(code, names.get(code, ""), shapely.union_all(parts) if len(parts) > 1 else parts[0])
             for code, parts in sorted(shapes.items())
         ]
+
+
+def _picture(chip: Chip) -> Picture:
+    return Picture(pictures.over_paper(chip.rgb, chip.valid), chip.bounds_lonlat)
 
 
 def _within(edges: tuple[float, ...], size: int) -> slice:
