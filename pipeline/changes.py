@@ -77,6 +77,7 @@ class Traced:
     too_small: tuple[int, float]
     statistics: BandStatistics
     tally: Mapping[str, int]
+    crs: str | None = None
 
 
 LEAST_M2, LEAST_PX = 50.0, 4
@@ -104,7 +105,7 @@ def trace(
     """
     cell_m2 = cell_area_m2(geobox)
     least = _least_px(cell_m2, min_area)
-    watch = _Watch(geobox.shape, len(model.bands.names))
+    watch = _Watch((geobox.height, geobox.width), len(model.bands.names))
     found: list[tuple[Sums, Array]] = []
     small_count = small_px = 0
     for sums, corners in gather(watch.passing(scored), len(model.bands.names)):
@@ -119,6 +120,7 @@ def trace(
         (small_count, round(small_px * (cell_m2 or 1.0), 2)),
         watch.statistics(model),
         watch.tally,
+        None if geobox.crs is None else str(geobox.crs),
     )
 
 

@@ -108,14 +108,16 @@ def polygons(gathered: Corners, transform: Affine) -> tuple[NDArray[np.int64], N
     across = np.empty(len(c), np.int64)
     across[order[0::2]], across[order[1::2]] = order[1::2], order[0::2]
     path, starts = _rings(across.tolist())
-    xs, ys = transform * (c.x[path].astype(np.float64), c.y[path].astype(np.float64))
+    x, y = c.x[path].astype(np.float64), c.y[path].astype(np.float64)
+    xs = transform.a * x + transform.b * y + transform.c
+    ys = transform.d * x + transform.e * y + transform.f
     sizes = np.diff([*starts, len(path)])
     ring = np.repeat(np.arange(len(starts)), sizes)
-    rings = shapely.linearrings(np.column_stack([xs, ys]), indices=ring)
+    rings = np.atleast_1d(np.asarray(shapely.linearrings(np.column_stack([xs, ys]), indices=ring), object))
     owner = c.label[path[starts]]
     labels, place = np.unique(owner, return_inverse=True)
     made = shapely.polygons(rings, indices=place)  # the uppermost ring of each comes first: its shell
-    return labels, shapely.orient_polygons(np.atleast_1d(made))
+    return labels, np.atleast_1d(np.asarray(shapely.orient_polygons(made), object))
 
 
 def _rings(across: list[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

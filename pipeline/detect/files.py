@@ -5,20 +5,142 @@ Runs as a whole inside ``geodata.safe.in_child``; so it takes and returns plain 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from geodata.errors import InputError, NoOverlap, WorkError
+from geodata.gpkg import write_gpkg
+from geodata.rasterfile import FilePixels, GridWriter, open_pixels
+from pipeline import align, changes, detect
+from pipeline.detect.run import UNSEEN, Scored, scored
+
+Progress = Callable[[float], None]
 
 
 def detect_files(
     before: str,
     after: str,
     out_dir: str,
+    *,
     method: str | None = None,
     bands: tuple[str, ...] | None = None,
-    progress: Callable[[float], None] | None = None,
+    limit_px: float = 3.0,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Compare two files and write the three results, all on BEFORE's grid.
 
-    Raises: InputError (sizes differ without georeference, one CRS missing), NoOverlap.
+    Keys of the report: method, version, bands, threshold, threshold_rule, iterations, state, shift
+    {state, dx_m, dy_m, measured_px, before_px, residual_px, …}, observed (share, 0 to 1), tally
+    {reason: pixels}, change_px, changes, changes_m2, too_small {count, area}, crs, files.
+
+    Raises: InputError (sizes differ without georeference, one CRS missing, no band in common),
+    NoOverlap, WorkError (too far apart; a result cannot be written).
     """
-    raise NotImplementedError
+    said = progress or (lambda share: None)
+    with open_pixels(before, bands=bands) as one, open_pixels(after, bands=bands) as own:
+        check_grids(one, own, before, after)
+        with own.onto(one.geobox) as two:
+            alignment = align.measure(one, two, limit_px=limit_px, progress=lambda share: said(0.1 * share))
+        with own.onto(one.geobox, (alignment.dx_m, alignment.dy_m)) as two:
+            model = detect.fit(one, two, method=method, progress=lambda share: said(0.1 + 0.1 * share))
+            strips = scored(one, two, model, progress=lambda share: said(0.2 + 0.75 * share))
+            folder = _folder(out_dir)
+            with (
+                GridWriter(folder / "score.tif", one.geobox, "float32", nodata=float("nan")) as scores,
+                GridWriter(folder / "change.tif", one.geobox, "uint8", nodata=UNSEEN) as decisions,
+            ):
+                count = [0]
+                traced = changes.trace(
+                    _written(strips, scores, decisions, count),
+                    model,
+                    one.geobox,
+                    before_id=Path(before).name,
+                    after_id=Path(after).name,
+                )
+            _write_patches(folder / "changes.gpkg", traced)
+        said(1.0)
+        report = _report(model, alignment, traced, count[0])
+        return report | {"crs": None if one.geobox.crs is None else str(one.geobox.crs), "out": str(folder)}
+
+
+def check_grids(one: FilePixels, two: FilePixels, before: str, after: str) -> None:
+    """Raises: InputError, NoOverlap where the two cannot be laid on one another."""
+    first, second = one.geobox, two.geobox
+    if (first.crs is None) != (second.crs is None):
+        raise InputError(
+            "{path}: has no coordinate system, {other} has one; give both one, or compare two without.",
+            path=before if first.crs is None else after,
+            other=after if first.crs is None else before,
+        )
+    if first.crs is None:
+        if first.shape != second.shape:
+            raise InputError(
+                "{path}: is {size} pixels, {other} is {other_size}; without georeference both must have one size.",
+                path=after,
+                size=f"{second.width} × {second.height}",
+                other=before,
+                other_size=f"{first.width} × {first.height}",
+            )
+        return
+    seen = second.footprint(first.crs) if second.crs != first.crs else second.extent
+    if not first.extent.intersects(seen):
+        raise NoOverlap(
+            "{path}: does not cover any ground of {other}; name two images of the same place.", path=after, other=before
+        )
+
+
+def _folder(out_dir: str) -> Path:
+    folder = Path(out_dir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorkError("{path}: the folder cannot be made; name another.", path=out_dir) from error
+    return folder
+
+
+def _written(strips: Iterator[Scored], scores: GridWriter, decisions: GridWriter, count: list[int]) -> Iterator[Scored]:
+    """The strips as they are; written on the way, changed pixels counted into ``count``."""
+    for strip in strips:
+        scores.write(strip.roi, strip.score)
+        decisions.write(strip.roi, strip.change)
+        count[0] += int(np.count_nonzero(strip.change == 1))
+        yield strip
+
+
+def _write_patches(path: Path, traced: changes.Traced) -> None:
+    found = traced.changes
+    columns = {
+        "area_m2": np.array([np.nan if c.area_m2 is None else c.area_m2 for c in found], np.float64),
+        "area_px": np.array([c.area_px for c in found], np.int64),
+        "score": np.array([c.score for c in found], np.float64),
+        "edge_unseen": np.array([c.edge_unseen for c in found], np.float64),
+    }
+    write_gpkg(path, "changes", [c.geometry for c in found], columns, found[0].crs if found else traced.crs)
+
+
+def _report(model: detect.Model, alignment: align.Alignment, traced: changes.Traced, changed: int) -> dict[str, Any]:
+    shift = asdict(alignment)
+    points = shift.pop("tie_points")
+    areas = [c.area_m2 for c in traced.changes if c.area_m2 is not None]
+    tally = dict(traced.tally)
+    return {
+        "method": model.method,
+        "version": model.version,
+        "bands": list(model.bands.names),
+        "threshold": model.report.get("threshold", 0.0),
+        "threshold_rule": model.report.get("threshold_rule", ""),
+        "iterations": model.report.get("iterations", 0),
+        "state": model.report["state"],
+        "shift": shift | {"tie_points": sum(point["used"] for point in points)},
+        "observed": round(tally["clear"] / sum(tally.values()), 6),
+        "tally": tally,
+        "change_px": changed,
+        "changes": len(traced.changes),
+        "changes_m2": round(sum(areas), 2) if traced.crs else None,
+        "too_small": {"count": traced.too_small[0], "area": traced.too_small[1]},
+        "files": ["score.tif", "change.tif", "changes.gpkg"],
+    }

@@ -54,20 +54,25 @@ def _picked(raster: Raster, wanted: tuple[int, ...]) -> NDArray[np.float32]:
     return raster.values if whole else raster.values[list(wanted)]
 
 
-def tiles(shape: tuple[int, int], size: int = TILE) -> list[ROI]:
+def size(pixels: Pixels) -> tuple[int, int]:
+    """(rows, columns)."""
+    return pixels.geobox.height, pixels.geobox.width
+
+
+def tiles(shape: tuple[int, int], side: int = TILE) -> list[ROI]:
     """All tiles of a grid, in an order whose every beginning is spread evenly over it.
 
     The order is that of the R2 sequence (Roberts 2018): the same on every machine and run.
     """
-    rows, columns = -(-shape[0] // size), -(-shape[1] // size)
+    rows, columns = -(-shape[0] // side), -(-shape[1] // side)
     steps = np.arange(1, 8 * rows * columns + 1, dtype=np.float64)
     y = (steps * 0.7548776662466927 % 1 * rows).astype(int)
     x = (steps * 0.5698402909980532 % 1 * columns).astype(int)
     order = list(dict.fromkeys([*(y * columns + x).tolist(), *range(rows * columns)]))
     return [
         (
-            slice(n // columns * size, min((n // columns + 1) * size, shape[0])),
-            slice(n % columns * size, min((n % columns + 1) * size, shape[1])),
+            slice(n // columns * side, min((n // columns + 1) * side, shape[0])),
+            slice(n % columns * side, min((n % columns + 1) * side, shape[1])),
         )
         for n in order
     ]
@@ -76,7 +81,7 @@ def tiles(shape: tuple[int, int], size: int = TILE) -> list[ROI]:
 def sample(before: Pixels, after: Pixels, bands: Bands, progress: Progress | None = None) -> Iterator[Joint]:
     """Tiles to fit a model on, quality already grown: ``SAMPLE_TILES`` of them, and more while
     they hold fewer than ``FEW_PIXELS`` jointly clear pixels."""
-    order = tiles(before.geobox.shape)
+    order = tiles(size(before))
     clear = 0
     for number, roi in enumerate(order):
         if number >= SAMPLE_TILES and clear >= FEW_PIXELS:
@@ -99,7 +104,7 @@ def sampled_pixels(
     before: Pixels, after: Pixels, bands: Bands, progress: Progress | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(pixel, band) of both dates: a systematic sample of the jointly clear pixels, the same on every run."""
-    step = stride(before.geobox.shape)
+    step = stride(size(before))
     firsts, seconds, phase = [], [], 0
     for joint in sample(before, after, bands, progress):
         places = np.flatnonzero(quality.clear(joint.quality))

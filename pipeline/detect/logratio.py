@@ -20,7 +20,7 @@ from scipy import stats
 
 from geodata.scene import Pixels
 from pipeline import quality
-from pipeline.detect.joint import sample, stride
+from pipeline.detect.joint import sample, size, stride
 from pipeline.detect.protocol import Bands, Blank, Progress
 
 VERSION = "1"
@@ -100,7 +100,7 @@ class LogRatio:
         self, before: Pixels, after: Pixels, bands: Bands, progress: Progress | None = None
     ) -> LogRatioModel | Blank:
         ratio: Ratio | None = None
-        ratios, step = [], stride(before.geobox.shape)
+        ratios, step = [], stride(size(before))
         for joint in sample(before, after, bands, progress):
             clear = quality.clear(joint.quality)
             if not clear.any():

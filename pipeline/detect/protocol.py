@@ -61,8 +61,10 @@ class Model(Protocol):
 
 
 class Method(Protocol):
-    name: str
-    version: str
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
 
     def fit(self, before: Pixels, after: Pixels, bands: Bands, progress: Progress | None = None) -> Model: ...
 

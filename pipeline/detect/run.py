@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from geodata.scene import ROI, Pixels
 from pipeline import quality
-from pipeline.detect.joint import TILE, Joint, read
+from pipeline.detect.joint import TILE, Joint, read, size
 from pipeline.detect.protocol import Model, Progress
 
 CHANGE, NONE, UNSEEN = 1, 0, 255
@@ -47,15 +47,14 @@ def scored(
 
     rows: height of a strip; the result does not depend on it.
     """
-    shape = before.geobox.shape
+    shape = size(before)
     halo = max(model.halo, quality.GROWN_PX)
+    rows = max(rows, halo)  # or the surroundings would reach beyond the neighbouring strip
     above: Joint | None = None
     here: Joint | None = None
     for y in range(0, shape[0] + rows, rows):
         roi = (slice(y, min(y + rows, shape[0])), slice(0, shape[1]))
         below = read(before, after, model.bands, roi) if y < shape[0] else None
-        while below is not None and y + rows < shape[0] and below.before.shape[1] < halo:
-            raise ValueError(f"a strip of {rows} rows is lower than the surroundings of {halo}")
         if here is not None:
             yield _scored(above, here, below, model, halo)
             above = _tail(here, halo)
