@@ -18,7 +18,7 @@ from geodata.atomic import replacing
 def write_gpkg(
     path: Path, layer: str, geometries: Sequence[Any], columns: Mapping[str, np.ndarray], crs: str | None
 ) -> None:
-    """One row a polygon; ``columns``: {name: array of the same length}. Replaces ``path``."""
+    """One row a polygon; ``columns``: {name: array of the same length}, NaN written as null. Replaces ``path``."""
     import pyogrio.raw
 
     wkb = shapely.to_wkb(np.asarray(list(geometries), dtype=object))
@@ -30,6 +30,7 @@ def write_gpkg(
                 file,
                 geometry=wkb,
                 field_data=list(columns.values()),
+                field_mask=[np.isnan(values) if values.dtype.kind == "f" else None for values in columns.values()],
                 fields=list(columns),
                 layer=layer,
                 driver="GPKG",

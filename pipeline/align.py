@@ -35,7 +35,7 @@ ALIKE = 0.25
 """Least correlation of the gradients at the peak."""
 CLEAR = 0.9
 """Least share of a place that is jointly clear; masks have edges of their own."""
-SMOOTH_PX = 1.0
+SMOOTH_PX = 0.7
 """Gradients of unsmoothed pixels draw the peak towards whole pixels."""
 SURE_PX = 0.25
 """Largest standard error of the median shift that counts as measured."""
@@ -60,8 +60,8 @@ class TiePoint:
 
 @dataclass(frozen=True)
 class Alignment:
-    """state: "aligned" (below MIN_PX, nothing to do), "shifted" (apply dx_m, dy_m), or
-    "not_measurable" (too little texture or clear ground; apply nothing, warn).
+    """state: "aligned" (below MIN_PX, or a move would not make the places agree better),
+    "shifted" (apply dx_m, dy_m), or "not_measurable" (too little texture or clear ground; apply nothing, warn).
 
     dx_m, dy_m: what AFTER's image has to be moved by, (east, north) metres, to lie on BEFORE:
     the ``shift_m`` of ``open_pixels`` (pixels right and down without a CRS); (0, 0) unless state is
@@ -107,10 +107,10 @@ def measure(
             shift=length,
             limit=limit_px,
         )
-    moved = length >= MIN_PX
     kept = np.array([point[2:] for point in found])[used]
-    apart = float(np.median(np.hypot(*kept.T)))
-    residual = float(np.median(np.hypot(*(kept - shift).T))) if moved else apart
+    apart, left = (float(np.median(np.hypot(*rest.T))) for rest in (kept, kept - shift))
+    moved = length >= MIN_PX and left < apart  # what scatters more than it shifts is not mended by a move
+    residual = left if moved else apart
     per_px = _metres(before.geobox)
     east, north = per_px @ (-np.array(shift)) if moved else (0.0, 0.0)
     gsd = math.sqrt(abs(float(np.linalg.det(per_px))))

@@ -54,15 +54,15 @@ def none() -> Corners:
     return Corners(*(np.empty(0, np.int64) for _ in range(5)))
 
 
-def corners(labels: NDArray[np.integer], first_row: int) -> Corners:
-    """The corners at the vertices between the rows of ``labels`` (rows, columns; -1 = no patch).
+def corners(labels: NDArray[np.integer], inside: NDArray[np.bool_], first_row: int) -> Corners:
+    """The corners at the vertices between the rows of ``labels`` (rows, columns), where ``inside`` a patch.
 
     first_row: the grid row of ``labels[0]``. The vertices above it and below the last row belong
     to the neighbouring strips.
     """
     rows, columns = labels.shape
     filled = np.zeros((rows, columns + 2), np.uint8)
-    np.greater_equal(labels, 0, out=filled[:, 1:-1].view(bool))
+    filled[:, 1:-1] = inside
     top, bottom = filled[:-1], filled[1:]
     code = top[:, :-1] * np.uint8(_NW) + top[:, 1:] * np.uint8(_NE)
     code += bottom[:, :-1] * np.uint8(_SW) + bottom[:, 1:]

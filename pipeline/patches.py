@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from pipeline import outlines, quality
-from pipeline.detect.run import CHANGE, UNSEEN, Scored
+from pipeline import outlines
+from pipeline.detect.run import CHANGE, NONE, UNSEEN, Scored
 
 REACH = 3
 """Width of the ring in pixels."""
@@ -88,94 +88,96 @@ def _nothing(count: int, bands: int) -> Sums:
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """Some rows of the pair. change: as in ``Scored``; labels: (y, x), -1 = no patch, else the row of ``Sums``;
-    values: (2 · band, y, x)."""
+class Stack:
+    """``KEPT`` rows held over, and a strip below them. change: as in ``Scored``; labels: (y, x), -1 = no patch,
+    else the row of ``Sums``. kept_values, values: (band, y, x) of BEFORE and AFTER, of the rows held over
+    and of the strip. changed: places (flat) of the strip's change pixels in ``labels``."""
 
     change: NDArray[np.uint8]
-    clear: NDArray[np.bool_]
     labels: NDArray[np.int32]
-    values: tuple[NDArray[np.float32], NDArray[np.float32]]
+    kept_values: tuple[NDArray[np.float32], ...]
+    values: tuple[NDArray[np.float32], ...]
+    changed: NDArray[np.intp]
 
-    def last(self, count: int) -> Rows:
-        return Rows(
-            self.change[-count:].copy(),
-            self.clear[-count:].copy(),
-            self.labels[-count:].copy(),
-            (self.values[0][:, -count:].copy(), self.values[1][:, -count:].copy()),
-        )
-
-
-def _unseen(rows: int, columns: int, bands: int) -> Rows:
-    """What lies above and below the image."""
-    values = np.zeros((bands, rows, columns), np.float32)
-    return Rows(
-        np.full((rows, columns), UNSEEN, np.uint8),
-        np.zeros((rows, columns), bool),
-        np.full((rows, columns), -1, np.int32),
-        (values, values),
-    )
+    def rename(self, names: NDArray[np.int32]) -> None:
+        """names: label → its new name; its last entry, -1, is what -1 becomes."""
+        self.labels[:KEPT] = names[self.labels[:KEPT]]
+        flat = self.labels.reshape(-1)
+        flat[self.changed] = names[flat[self.changed]]
 
 
 def gather(scored: Iterable[Scored], bands: int) -> Iterator[tuple[Sums, outlines.Corners]]:
     """The patches that a strip closed, for each strip: their sums, and their corners (label = row of the sums)."""
-    sums, corners, kept, y, columns = _nothing(0, bands), outlines.none(), None, 0, 0
+    sums, corners, stack, y = _nothing(0, bands), outlines.none(), None, 0
     for strip in scored:
-        columns = strip.change.shape[1]
-        kept = kept or _unseen(KEPT, columns, bands)
-        below = _labelled(strip, len(sums.px))
-        sums, corners, kept, closed = _advance(sums, corners, kept, below, y, strip.score)
+        stack = _stacked(stack, strip.change, (strip.before, strip.after), len(sums.px))
+        sums, corners, closed = _advance(sums, corners, stack, y, strip.score)
         y += strip.change.shape[0]
         yield closed
-    if kept is not None:
-        beyond = _unseen(KEPT, columns, bands)
-        *_, closed = _advance(sums, corners, kept, beyond, y, np.zeros((KEPT, columns), np.float32))
-        yield closed
+    if stack is not None:
+        columns = stack.change.shape[1]
+        change, values = _unseen(columns, bands)
+        stack = _stacked(stack, change, values, len(sums.px))
+        yield _advance(sums, corners, stack, y, np.zeros(change.shape, np.float32))[-1]
 
 
-def _labelled(strip: Scored, first_label: int) -> Rows:
-    changed = strip.change == CHANGE
-    if changed.any():
-        _, labels = cv2.connectedComponents(changed.view(np.uint8), connectivity=4, ltype=cv2.CV_32S)
-        labels = np.asarray(labels, np.int32) - 1
-        labels[changed] += first_label
+def _unseen(columns: int, bands: int) -> tuple[NDArray[np.uint8], tuple[NDArray[np.float32], ...]]:
+    """What lies above and below the image."""
+    values = np.zeros((bands, KEPT, columns), np.float32)
+    return np.full((KEPT, columns), UNSEEN, np.uint8), (values, values)
+
+
+def _stacked(
+    above: Stack | None, change: NDArray[np.uint8], values: tuple[NDArray[np.float32], ...], first_label: int
+) -> Stack:
+    """``change`` below the last rows of ``above``, its patches labelled from ``first_label`` on."""
+    rows, columns = change.shape
+    labels = np.empty((KEPT + rows, columns), np.int32)
+    if above is None:
+        labels[:KEPT] = -1
+        kept_change, kept_values = _unseen(columns, len(values[0]))
     else:
-        labels = np.full(changed.shape, -1, np.int32)
-    return Rows(strip.change, quality.clear(strip.quality), labels, (strip.before, strip.after))
+        labels[:KEPT] = above.labels[-KEPT:]
+        kept_change = above.change[-KEPT:]
+        kept_values = tuple(
+            now[:, -KEPT:].copy() if now.shape[1] >= KEPT else np.concatenate([old, now], axis=1)[:, -KEPT:]
+            for old, now in zip(above.kept_values, above.values, strict=True)
+        )
+    changed = change == CHANGE
+    places = np.flatnonzero(changed) + KEPT * columns
+    if len(places):
+        _, found = cv2.connectedComponents(changed.view(np.uint8), connectivity=4, ltype=cv2.CV_32S)
+        np.subtract(found, 1, out=labels[KEPT:])
+        labels.reshape(-1)[places] += first_label
+    else:
+        labels[KEPT:] = -1
+    return Stack(np.concatenate([kept_change, change]), labels, kept_values, values, places)
 
 
 def _advance(
-    sums: Sums, corners: outlines.Corners, kept: Rows, below: Rows, y: int, score: NDArray[np.float32]
-) -> tuple[Sums, outlines.Corners, Rows, tuple[Sums, outlines.Corners]]:
-    """Take in the rows ``below`` the ones kept; ``y``: the grid row of the first of them."""
-    bands = len(below.values[0])
-    fresh = int(below.labels.max(initial=-1)) + 1 - len(sums.px)
-    table = Sums(
-        *(
-            np.concatenate([getattr(sums, name), getattr(_nothing(max(0, fresh), bands), name)])
-            for name in sums.__dataclass_fields__
-        )
-    )
-    group, count = _same(kept.labels[-1], below.labels[0], len(table.px))
-    if count < len(group) or (group != np.arange(len(group))).any():
+    sums: Sums, corners: outlines.Corners, stack: Stack, y: int, score: NDArray[np.float32]
+) -> tuple[Sums, outlines.Corners, tuple[Sums, outlines.Corners]]:
+    """Take in the strip of ``stack``, whose first row is the grid's row ``y``: what stays open, and what is closed."""
+    flat = stack.labels.reshape(-1)
+    fresh = max(0, int(flat[stack.changed].max(initial=-1)) + 1 - len(sums.px))
+    new = _nothing(fresh, len(stack.values[0]))
+    table = Sums(*(np.concatenate([getattr(part, name) for part in (sums, new)]) for name in sums.__dataclass_fields__))
+    group, count = _same(stack.labels[KEPT - 1], stack.labels[KEPT], len(table.px))
+    if count < len(group):
         table = table.merged(group, count)
-        names = np.append(group.astype(np.int32), np.int32(-1))  # -1 stays: it is the last entry
-        kept = Rows(kept.change, kept.clear, names[kept.labels], kept.values)
-        below = Rows(below.change, below.clear, names[below.labels], below.values)
+        stack.rename(np.append(group.astype(np.int32), np.int32(-1)))
         corners = outlines.Corners(group[corners.label], corners.y, corners.x, corners.right, corners.down)
-    _add_inside(table, below, y, score)
-    _add_sides(table, kept, below)
-    _add_ring(table, kept, below)
-    seam = np.concatenate([kept.labels[-1:], below.labels])
-    corners = outlines.joined(corners, outlines.corners(seam, y - 1))
-    kept = _together(kept, below)
+    _add_inside(table, stack, y, score)
+    _add_sides(table, stack)
+    _add_ring(table, stack)
+    corners = outlines.joined(
+        corners, outlines.corners(stack.labels[KEPT - 1 :], stack.change[KEPT - 1 :] == CHANGE, y - 1)
+    )
     still = np.zeros(count + 1, bool)
-    still[kept.labels] = True
+    still[stack.labels[-KEPT:]] = True
     still = still[:-1]
-    closed = (table[~still], _renamed(corners, ~still))
-    names = np.append((np.cumsum(still) - 1).astype(np.int32), np.int32(-1))
-    kept = Rows(kept.change, kept.clear, names[kept.labels], kept.values)
-    return table[still], _renamed(corners, still), kept, closed
+    stack.labels[-KEPT:] = np.append((np.cumsum(still) - 1).astype(np.int32), np.int32(-1))[stack.labels[-KEPT:]]
+    return table[still], _renamed(corners, still), (table[~still], _renamed(corners, ~still))
 
 
 def _same(above: NDArray[np.int32], below: NDArray[np.int32], count: int) -> tuple[NDArray[np.intp], int]:
@@ -194,78 +196,69 @@ def _renamed(corners: outlines.Corners, kept: NDArray[np.bool_]) -> outlines.Cor
     return outlines.Corners(names[chosen.label], chosen.y, chosen.x, chosen.right, chosen.down)
 
 
-def _together(kept: Rows, below: Rows) -> Rows:
-    """The last ``KEPT`` rows of both."""
-    if below.change.shape[0] >= KEPT:
-        return below.last(KEPT)
-    return Rows(
-        np.concatenate([kept.change, below.change]),
-        np.concatenate([kept.clear, below.clear]),
-        np.concatenate([kept.labels, below.labels]),
-        (
-            np.concatenate([kept.values[0], below.values[0]], axis=1),
-            np.concatenate([kept.values[1], below.values[1]], axis=1),
-        ),
-    ).last(KEPT)
-
-
 def _add(target: NDArray, labels: NDArray[np.int32], weights: NDArray | None = None) -> None:
     target += np.bincount(labels, weights, len(target)).astype(target.dtype)
 
 
-def _add_inside(table: Sums, below: Rows, y: int, score: NDArray[np.float32]) -> None:
-    places = np.flatnonzero(below.labels >= 0)
-    if len(places) == 0:
+def _add_inside(table: Sums, stack: Stack, y: int, score: NDArray[np.float32]) -> None:
+    if len(stack.changed) == 0:
         return
-    labels = below.labels.ravel()[places]
-    np.minimum.at(table.first, labels, places + y * below.labels.shape[1])
+    labels = stack.labels.reshape(-1)[stack.changed]
+    places = stack.changed - KEPT * stack.labels.shape[1]
+    np.minimum.at(table.first, labels, places + y * stack.labels.shape[1])
     _add(table.px, labels)
-    _add(table.score, labels, score.ravel()[places])
-    bands = len(below.values[0])
-    for n, band in enumerate([band for date in below.values for band in date]):
-        values = band.ravel()[places].astype(np.float64)
+    _add(table.score, labels, score.reshape(-1)[places])
+    bands = len(stack.values[0])
+    for n, band in enumerate([band for date in stack.values for band in date]):
+        values = band.reshape(-1)[places].astype(np.float64)
         _add(table.inside[:, n], labels, values)
         _add(table.inside[:, 2 * bands + n], labels, values * values)
 
 
-def _add_sides(table: Sums, kept: Rows, below: Rows) -> None:
-    """Sides between the rows, and between the columns of ``below``; the image's border counts as unseen."""
-    change = np.concatenate([kept.change[-1:], below.change])
-    labels = np.concatenate([kept.labels[-1:], below.labels])
-    _count(table, change[:-1], change[1:], labels[:-1], labels[1:])
-    _count(table, below.change[:, :-1], below.change[:, 1:], below.labels[:, :-1], below.labels[:, 1:])
-    for column in (0, -1):
-        edge = below.labels[:, column]
-        _add(table.sides, edge[edge >= 0])
-        _add(table.unseen_sides, edge[edge >= 0])
+def _add_sides(table: Sums, stack: Stack) -> None:
+    """The sides of the strip's change pixels, and those of the rows held over that lie on the seam.
+
+    The image's border counts as unseen.
+    """
+    columns = stack.labels.shape[1]
+    change, labels = stack.change.reshape(-1), stack.labels.reshape(-1)
+    seam = np.flatnonzero(stack.change[KEPT - 1] == CHANGE) + (KEPT - 1) * columns
+    last = len(change) - columns
+    upper = stack.changed
+    for here, step in (
+        (upper, -columns),
+        (np.concatenate([seam, upper[upper < last]]), columns),
+        (upper[upper % columns > 0], -1),
+        (upper[upper % columns < columns - 1], 1),
+    ):
+        beside = change[here + step]
+        out = here[beside != CHANGE]
+        _add(table.sides, labels[out])
+        _add(table.unseen_sides, labels[here[beside == UNSEEN]])
+    for edge in (upper[upper % columns == 0], upper[upper % columns == columns - 1]):
+        _add(table.sides, labels[edge])
+        _add(table.unseen_sides, labels[edge])
 
 
-def _count(table: Sums, one: NDArray[np.uint8], two: NDArray[np.uint8], one_label: NDArray, two_label: NDArray) -> None:
-    y, x = np.nonzero((one == CHANGE) != (two == CHANGE))
-    labels = np.maximum(one_label[y, x], two_label[y, x])  # the other one is -1
-    _add(table.sides, labels)
-    _add(table.unseen_sides, labels[np.maximum(one[y, x], two[y, x]) == UNSEEN])
-
-
-def _add_ring(table: Sums, kept: Rows, below: Rows) -> None:
-    """The ring pixels in the rows whose surroundings are now known: from the middle of ``kept`` on."""
-    changed = np.concatenate([kept.change, below.change]) == CHANGE
+def _add_ring(table: Sums, stack: Stack) -> None:
+    """The ring pixels in the rows whose surroundings are now known: from the middle of the rows held over on."""
+    changed = stack.change == CHANGE
     if not changed.any():
         return
-    near = cv2.dilate(changed.view(np.uint8), _DISC, borderType=cv2.BORDER_CONSTANT, borderValue=0).view(bool)
-    near &= ~changed
-    near &= np.concatenate([kept.clear, below.clear])
-    core = near[REACH:-REACH]
-    y, x = np.nonzero(core)
-    y += REACH
-    labels = _nearest(np.concatenate([kept.labels, below.labels]), y, x)
+    near = cv2.dilate(changed.view(np.uint8), _DISC, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    columns = changed.shape[1]
+    places = np.flatnonzero(near[REACH:-REACH].view(bool) & (stack.change[REACH:-REACH] == NONE)) + REACH * columns
+    y, x = places // columns, places % columns
+    labels = _nearest(stack.labels, y, x)
     _add(table.ring_px, labels)
-    held = kept.change.shape[0]
-    upper = y < held
-    for n, (before, after) in enumerate(
-        [(a, b) for date in (0, 1) for a, b in zip(kept.values[date], below.values[date], strict=True)]
+    upper = places < KEPT * columns
+    above, below = places[upper], places[~upper] - KEPT * columns
+    for n, (kept, band) in enumerate(
+        (kept, band)
+        for olds, news in zip(stack.kept_values, stack.values, strict=True)
+        for kept, band in zip(olds, news, strict=True)
     ):
-        values = np.concatenate([before[y[upper], x[upper]], after[y[~upper] - held, x[~upper]]])
+        values = np.concatenate([kept.reshape(-1)[above], band.reshape(-1)[below]])
         _add(table.ring[:, n], labels, values.astype(np.float64))
 
 

@@ -95,7 +95,11 @@ def tally(found: NDArray[np.uint8]) -> dict[str, int]:
     found: bits of one date, or the two dates' bits joined by ``|``. A pixel with several reasons
     counts for the first in ``REASONS``. Keys: "clear", "nodata", "cloud", … in lower case.
     """
-    counts = np.bincount(found.ravel(), minlength=128)
+    counts = np.zeros(256, np.int64)
+    flat = np.ascontiguousarray(found).reshape(1, -1)
+    for start in range(0, flat.shape[1], 1 << 23):  # its counts are float32, exact to 2²⁴
+        part = flat[:, start : start + (1 << 23)]
+        counts += cv2.calcHist([part], [0], None, [256], [0, 256]).ravel().astype(np.int64)
     out = {"clear": 0} | {str(bit.name).lower(): 0 for bit in REASONS}
     for value, count in enumerate(counts):
         reason = next((bit for bit in REASONS if value & bit), None)

@@ -20,7 +20,7 @@ TILE = 512
 """Side of a window in pixels: the block of our own files, so that no block is decoded twice."""
 SAMPLE_TILES = 40
 """Tiles that a sample is taken from: 10 % of the reading at 10,000 × 10,000."""
-SAMPLE_PIXELS = 300_000
+SAMPLE_PIXELS = 120_000
 """Statistics of second order over a dozen variables stand to the third digit with so many."""
 FEW_PIXELS = 20_000
 """With fewer, further tiles are read."""
