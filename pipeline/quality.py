@@ -49,7 +49,7 @@ def bits(raster: Raster, codes: QualityTable | None = None, saturation: float | 
     if raster.quality is not None and codes is not None:
         found |= _lookup(raster.quality, codes)
     if saturation is not None:
-        found[(raster.values >= saturation).any(axis=0)] |= Quality.SATURATED
+        found[(raster.values >= saturation).any(axis=0)] |= np.uint8(Quality.SATURATED)
     return found
 
 
