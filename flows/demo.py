@@ -93,6 +93,7 @@ def compare(office: settings.Workspace, town: township.Township) -> dict[str, di
             [(scenes[f["before_id"]].acquired_at, scenes[f["after_id"]].acquired_at) for f in mine],
             first_at=min(scenes[i.before_id].acquired_at for i in inspections),
             last_at=max(scenes[i.after_id].acquired_at for i in inspections),
+            scenes_at=sorted({scenes[id].acquired_at for i in inspections for id in (i.before_id, i.after_id)}),
             seen_by=series,
         )
         result[series] = {

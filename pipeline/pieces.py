@@ -89,16 +89,23 @@ def moved(geometries: Geometries, crs: str, zone: str) -> Geometries:
 def _intersections(
     parcels: Geometries, parcel: NDArray[np.intp], patches: Geometries, patch: NDArray[np.intp]
 ) -> Geometries:
-    """parcels[parcel] ∩ patches[patch]. Large parcels (districts) mostly hold the whole patch: asked first."""
+    """parcels[parcel] ∩ patches[patch].
+
+    One of the two may be large: a district that holds the whole patch, or a patch that holds whole
+    parcels. The large one is prepared and asked first; only what crosses its outline is cut.
+    """
     parcels, pieces = parcels[parcel], patches[patch]
-    large = np.flatnonzero(shapely.get_num_coordinates(parcels) > PREPARE_ABOVE)
-    if not len(large):
-        return shapely.intersection(parcels, pieces)
-    shapely.prepare(parcels[large])
-    whole = shapely.contains_properly(parcels[large], pieces[large])
-    apart = large[~whole][~shapely.intersects(parcels[large[~whole]], pieces[large[~whole]])]
+    found = np.empty(len(pieces), object)
     todo = np.ones(len(pieces), bool)
-    todo[large[whole]] = todo[apart] = False
-    pieces[apart] = shapely.Polygon()
-    pieces[todo] = shapely.intersection(parcels[todo], pieces[todo])
-    return pieces
+    for large, other in ((parcels, pieces), (pieces, parcels)):
+        many = np.flatnonzero(todo & (shapely.get_num_coordinates(large) > PREPARE_ABOVE))
+        if len(many):
+            shapely.prepare(large[many])
+            whole = shapely.contains_properly(large[many], other[many])
+            apart = ~whole
+            apart[apart] = ~shapely.intersects(large[many[apart]], other[many[apart]])
+            found[many[whole]] = other[many[whole]]
+            found[many[apart]] = shapely.Polygon()
+            todo[many[whole | apart]] = False
+    found[todo] = shapely.intersection(parcels[todo], pieces[todo])
+    return found

@@ -40,14 +40,17 @@ def sum_by(group: NDArray[np.integer], values: NDArray, count: int) -> NDArray[n
 
 
 def _first_wins(pieces: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
+    """Each piece less the earlier ones that it overlaps; only pairs that meet are looked at."""
     kept, lost = pieces.copy(), np.zeros(len(pieces), bool)
-    taken = pieces[0]
-    for i in range(1, len(pieces)):
-        rest = shapely.difference(pieces[i], taken)
+    later, earlier = shapely.STRtree(pieces).query(pieces, predicate="intersects")
+    later, earlier = later[earlier < later], earlier[earlier < later]
+    shared = shapely.area(shapely.intersection(pieces[later], pieces[earlier])) > OVERLAP_M2 / 10
+    later, earlier = later[shared], earlier[shared]
+    for i in np.unique(later):
+        rest = shapely.difference(pieces[i], shapely.union_all(pieces[earlier[later == i]]))
         lost[i] = pieces[i].area - rest.area > OVERLAP_M2
         if lost[i]:
             kept[i] = rest
-        taken = shapely.union(taken, pieces[i])
     return kept, lost
 
 
