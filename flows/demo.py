@@ -86,11 +86,11 @@ def compare(office: settings.Workspace, town: township.Township) -> dict[str, di
         ]
         if not inspections:
             continue
-        mine = [f for f in flags if (scenes[f["after_id"]].gsd_m < 1.0) == (series == "drone")]
+        mine = [f for f in flags if (scenes[f["change"]["after_id"]].gsd_m < 1.0) == (series == "drone")]
         found = township.score(
             town.truth,
-            [shape(f["geometry"]) for f in mine],
-            [(scenes[f["before_id"]].acquired_at, scenes[f["after_id"]].acquired_at) for f in mine],
+            [shape(f["occupied"]["geometry"]) for f in mine],
+            [tuple(scenes[f["change"][side]].acquired_at for side in ("before_id", "after_id")) for f in mine],
             first_at=min(scenes[i.before_id].acquired_at for i in inspections),
             last_at=max(scenes[i.after_id].acquired_at for i in inspections),
             scenes_at=sorted({scenes[id].acquired_at for i in inspections for id in (i.before_id, i.after_id)}),
