@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from flows.engine import engine
 from flows.progress import step
 from geodata import township
 from geodata.errors import InputError
+from geodata.scene import Scene
 from geodata.words import both, language, tr
 
 MARK = ".gengxun-demo"
@@ -90,7 +93,7 @@ def compare(office: settings.Workspace, town: township.Township) -> dict[str, di
         found = township.score(
             town.truth,
             [shape(f["occupied"]["geometry"]) for f in mine],
-            [tuple(scenes[f["change"][side]].acquired_at for side in ("before_id", "after_id")) for f in mine],
+            [_days(scenes, f) for f in mine],
             first_at=min(scenes[i.before_id].acquired_at for i in inspections),
             last_at=max(scenes[i.after_id].acquired_at for i in inspections),
             scenes_at=sorted({scenes[id].acquired_at for i in inspections for id in (i.before_id, i.after_id)}),
@@ -104,6 +107,11 @@ def compare(office: settings.Workspace, town: township.Township) -> dict[str, di
             "false": len(found.false),
         }
     return result
+
+
+def _days(scenes: Mapping[str, Scene], flag: Mapping[str, Any]) -> tuple[datetime, datetime]:
+    before, after = (scenes[flag["change"][side]] for side in ("before_id", "after_id"))
+    return before.acquired_at, after.acquired_at
 
 
 def lines(office: settings.Workspace, published: dict[str, Any], scores: dict[str, Any], seconds: float) -> list[str]:
