@@ -19,7 +19,7 @@ from flows.progress import step
 from flows.report import Looked, Refused, artifacts, notes, say, summary
 from flows.settings import Workspace, open_workspace
 from geodata.editions import LayersOnDay
-from geodata.errors import GengXunError, MissingOption
+from geodata.errors import GengXunError
 from geodata.words import Text, tr
 from pipeline import detect, pairing
 from pipeline.cases.events import Actor
@@ -57,8 +57,6 @@ def inspect(
 def choose(office: Workspace, before: str | None, after: str | None) -> tuple[list[Pair], list[Text]]:
     """The pairs to look at, and what to say of scenes that have none."""
     catalog, done = office.catalog, office.ledger.done()
-    if before and not after:
-        raise MissingOption("--before {id}: say with --after which scene to compare with it.", id=before)
     if after:
         later = catalog.scene(after)
         if before:

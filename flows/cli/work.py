@@ -12,7 +12,7 @@ from flows import settings
 from flows.cli import Command, emit, say
 from flows.cli.data import BANDS, JSON
 from flows.progress import step
-from geodata.errors import InputError
+from geodata.errors import InputError, MissingOption
 from geodata.words import language, tr
 
 
@@ -93,6 +93,7 @@ def ingest(as_json: bool) -> None:
 @JSON
 def inspect(before: str | None, after: str | None, method: str | None, as_json: bool) -> None:
     office = settings.find()
+    check(office, before, after, method)
     with _engine(office):
         from flows.inspect import inspect as flow
 
@@ -100,6 +101,18 @@ def inspect(before: str | None, after: str | None, method: str | None, as_json: 
     if as_json:
         return emit(found)
     report(found)
+
+
+def check(office: settings.Workspace, before: str | None, after: str | None, method: str | None) -> None:
+    """Say what is wrong with the question before anything is started. Raises: InputError."""
+    from pipeline import detect as methods
+
+    if before and not after:
+        raise MissingOption("--before {id}: say with --after which scene to compare with it.", id=before)
+    for scene_id in (before, after):
+        if scene_id:
+            office.catalog.scene(scene_id)
+    methods.choose(("blue", "green", "red"), name=method)
 
 
 def report(found: dict[str, Any]) -> None:
