@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -31,6 +32,12 @@ NAMESPACE = uuid.UUID("6d1c2f0a-5b0e-5c8a-9f5e-2b1d9a7c4e10")
 MIN_PIXELS = 8
 """Rows and columns below which an image is none."""
 HASHED_AT_ONCE = 4 * 1024 * 1024
+STALE_S = 86_400
+"""Half-done folders older than this belong to no run."""
+
+
+class _AlreadyThere(Exception):
+    pass
 
 
 class Catalog:
@@ -83,21 +90,32 @@ class Catalog:
         recipe = plan.recipe
         if beside is not None:
             recipe |= _quality_recipe(str(quality), beside[0], beside[1], plan.geobox)
-        with replacing_folder(self._folder(id)) as folder:
-            counts = safe.in_child(
-                "geodata.gridfile:convert",
-                str(files[0]),
-                str(folder),
-                recipe,
-                about=path,
-                progress=lambda share: tell(0.1 + 0.85 * share),
-            )
-            if [_stamp(file) for file in files] != stamps:
-                raise UnreadableFile("{path}: was changed while it was read; add it again.", path=path)
-            scene = _scene(id, plan, provenance, counts)
-            _write_item(folder, scene)
+        self._sweep()
+        try:
+            with replacing_folder(self._folder(id)) as folder:
+                counts = safe.in_child(
+                    "geodata.gridfile:convert",
+                    str(files[0]),
+                    str(folder),
+                    recipe,
+                    about=path,
+                    progress=lambda share: tell(0.1 + 0.85 * share),
+                )
+                if [_stamp(file) for file in files] != stamps:
+                    raise UnreadableFile("{path}: was changed while it was read; add it again.", path=path)
+                _write_item(folder, _scene(id, plan, provenance, counts))
+                if (self._folder(id) / "item.json").exists():
+                    raise _AlreadyThere  # another process was faster: its scene stays as it is
+        except _AlreadyThere:
+            return self.scene(id), False
         tell(1.0)
         return self.scene(id), True
+
+    def _sweep(self) -> None:
+        """Remove what killed runs left half done."""
+        for folder in (self.root / "scenes").glob(".*.tmp"):
+            if time.time() - folder.stat().st_mtime > STALE_S:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def scenes(self) -> list[Scene]:
         """All scenes, the earliest first."""

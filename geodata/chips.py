@@ -20,7 +20,8 @@ WEB = "EPSG:3857"
 RADIUS_M = 6_378_137.0
 NATURAL = ("red", "green", "blue")
 MAX_CHIP_PX = 4096
-UNITS = 50.0
+APART = 0.3
+"""Medians that differ by more of the shared range than this: other light, or other units."""
 
 Bounds = tuple[float, float, float, float]
 Source = str | os.PathLike[str] | FilePixels
@@ -70,18 +71,17 @@ def crop_pair(
     *,
     percentiles: tuple[float, float] = (2.0, 98.0),
 ) -> tuple[Chip, Chip]:
-    """The same place at two dates, with one stretch for both, so that a difference seen is one.
+    """The same place at two dates, stretched alike, so that a difference seen is one of the ground.
 
-    Where the two have different units (counts and reflectance), each has its own.
+    One stretch for both; where the light or the units differ (``APART``), each has the same stretch
+    counted from its own median in its own quartile ranges.
     """
     first, bounds = _read(before, bounds_lonlat, size_px, bands)
     second, _ = _read(after, bounds_lonlat, size_px, bands)
-    own = [stretch_of([raster], percentiles) for raster in (first, second)]
-    if comparable(own[0], own[1]):
-        own = [stretch_of([first, second], percentiles)] * 2
+    one, two = pair_stretch(first, second, percentiles)
     return (
-        Chip(stretched(first, own[0]), bounds, first.valid, own[0]),
-        Chip(stretched(second, own[1]), bounds, second.valid, own[1]),
+        Chip(stretched(first, one), bounds, first.valid, one),
+        Chip(stretched(second, two), bounds, second.valid, two),
     )
 
 
@@ -114,11 +114,24 @@ def stretch_of(rasters: Sequence[Raster], percentiles: tuple[float, float]) -> N
     return np.asarray(limits, np.float64)
 
 
-def comparable(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
-    """Can two stretches be one? Not where one's values are many times the other's: other units
-    (counts and reflectance), not another look of the ground."""
-    sizes = [float(np.abs(limits).max()) for limits in (first, second)]
-    return max(sizes) <= UNITS * min(sizes)
+def pair_stretch(
+    first: Raster, second: Raster, percentiles: tuple[float, float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Stretches (band, 2) of two dates that look alike where the ground is alike."""
+    shared = stretch_of([first, second], percentiles)
+    if len(first.values) != len(second.values) or not (first.valid.any() and second.valid.any()):
+        return stretch_of([first], percentiles), stretch_of([second], percentiles)
+    quartiles = [np.percentile(r.values[:, r.valid], (25, 50, 75), axis=1) for r in (first, second)]
+    middles = [q[1][:, np.newaxis] for q in quartiles]
+    spans = [np.maximum(q[2] - q[0], 1e-9)[:, np.newaxis] for q in quartiles]
+    if np.mean(np.abs(middles[0] - middles[1]) / (shared[:, 1:] - shared[:, :1])) < APART:
+        return shared, shared
+    own = [stretch_of([raster], percentiles) for raster in (first, second)]
+    widths = [(limits - middle) / span for limits, middle, span in zip(own, middles, spans, strict=True)]
+    low = np.minimum(widths[0][:, 0], widths[1][:, 0])
+    high = np.maximum(widths[0][:, 1], widths[1][:, 1])
+    both = np.column_stack([low, high])
+    return middles[0] + spans[0] * both, middles[1] + spans[1] * both
 
 
 def stretched(raster: Raster, stretch: NDArray[np.float64]) -> NDArray[np.uint8]:

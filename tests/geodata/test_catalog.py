@@ -358,3 +358,35 @@ def test_a_real_drone_mosaic(catalog):
     assert (scene.platform, scene.bands) == ("drone", ("red", "green", "blue"))
     assert scene.gsd_m == pytest.approx(0.353, abs=0.001)
     assert 0.8 < scene.valid_share < 0.95
+
+
+def test_two_runs_at_once_make_one_scene(tmp_path, catalog):
+    from concurrent.futures import ThreadPoolExecutor
+
+    path = write(tmp_path / "GF2_20240501.tif", ramp(dtype="uint16"), names=("red",))
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda _: Catalog(catalog.root).add_scene(path), range(2)))
+    assert done[0][0].id == done[1][0].id
+    assert [new for _, new in done].count(True) >= 1
+    scene = catalog.scenes()[0]
+    assert catalog.damaged(scene) == []
+    assert [folder.name for folder in (catalog.root / "scenes").iterdir()] == [scene.id]
+
+
+@pytest.mark.soak
+def test_ten_thousand_square_by_four_goes_in_with_flat_memory(tmp_path, catalog):
+    import resource
+
+    side, tile = 10_000, ramp(1000, 1000, 4, "uint16") % 4000 + 1
+    path = tmp_path / "GF2_20240501.tif"
+    options = {"driver": "GTiff", "width": side, "height": side, "count": 4, "dtype": "uint16", "crs": "EPSG:32649"}
+    options |= {"transform": NORTH_UP, "tiled": True, "photometric": "minisblack"}
+    with rasterio.open(path, "w", **options) as dataset:
+        dataset.descriptions = BGRN
+        for y in range(0, side, 1000):
+            for x in range(0, side, 1000):
+                dataset.write(tile, window=((y, y + 1000), (x, x + 1000)))
+    scene, _ = catalog.add_scene(path)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 600 * 1024  # kB
+    with catalog.pixels(scene) as pixels:
+        assert (pixels.read((slice(9000, 10_000), slice(9000, 10_000))).values == tile).all()

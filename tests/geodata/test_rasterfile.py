@@ -242,26 +242,42 @@ def test_a_hole_stays_and_corners_connect_as_asked():
     assert len(rasterfile.polygonize(diagonal, connectivity=8)) == 1
 
 
+PLACE = (111.0005, 27.1175, 111.0055, 27.1220)
+
+
+def chips_source(path, rng, gain=1.0, roof=False):
+    """Land of 40 to 120, at will with a roof of 250 on a tenth of it, under another light."""
+    land = np.stack([rng.integers(40, 121, (60, 60)) for _ in range(3)]).astype(np.float32)
+    if roof:
+        land[:, 20:40, 20:38] = 250
+    return write(path, land * gain, names=("red", "green", "blue"))
+
+
 def test_a_pair_of_chips_shares_one_stretch(tmp_path):
-    dark, bright = np.full((3, 60, 60), 10, np.uint8), np.full((3, 60, 60), 110, np.uint8)
-    dark[:, :30] = 60
-    bright[:, :30] = 60
-    names = ("red", "green", "blue")
-    a = write(tmp_path / "a.tif", dark, names=names)
-    b = write(tmp_path / "b.tif", bright, names=names)
-    west, south, east, north = (111.0005, 27.1175, 111.0055, 27.1220)
-    first, second = rasterfile.crop_pair(a, b, (west, south, east, north), 64)
+    a = chips_source(tmp_path / "a.tif", np.random.default_rng(1))
+    b = chips_source(tmp_path / "b.tif", np.random.default_rng(1), roof=True)
+    first, second = rasterfile.crop_pair(a, b, PLACE, 64)
     assert first.rgb.dtype == np.uint8
     assert first.rgb.shape == second.rgb.shape
     assert max(first.rgb.shape[:2]) == 64
-    assert first.bounds_lonlat == (west, south, east, north)
-    assert (first.stretch == second.stretch).all()
+    assert first.bounds_lonlat == PLACE
     assert first.valid.any()
-    shown_dark, shown_bright = first.rgb[first.valid].min(), second.rgb[second.valid].max()
-    assert shown_dark == 0
-    assert shown_bright == 255
-    alike = rasterfile.crop(a, (west, south, east, north), 64, stretch=first.stretch)
+    assert (first.stretch == second.stretch).all()
+    changed = np.abs(first.rgb.astype(int) - second.rgb).max(axis=-1) > 0
+    assert 0.05 < changed[first.valid].mean() < 0.2
+    assert second.rgb.max() == 255
+    alike = rasterfile.crop(a, PLACE, 64, stretch=first.stretch)
     assert (alike.rgb == first.rgb).all()
+
+
+@pytest.mark.parametrize("gain", [0.3, 0.0001])
+def test_another_light_or_unit_does_not_look_like_change(tmp_path, gain):
+    a = chips_source(tmp_path / "a.tif", np.random.default_rng(1))
+    b = chips_source(tmp_path / "b.tif", np.random.default_rng(1), gain, roof=True)
+    first, second = rasterfile.crop_pair(a, b, PLACE, 64)
+    difference = np.abs(first.rgb.astype(int) - second.rgb).max(axis=-1)[first.valid]
+    assert np.median(difference) < 40
+    assert np.percentile(difference, 95) > 80  # the roof is still seen
 
 
 def test_a_truncated_image_is_told_in_a_sentence(tmp_path):
