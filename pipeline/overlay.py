@@ -20,7 +20,7 @@ from geodata.landcodes import CLASSES, FARMLAND, land_class, land_name
 from geodata.layers import Kind
 from geodata.parcels import hilbert_order
 from geodata.words import Text, both
-from pipeline import districts
+from pipeline.districts import Gazetteer
 from pipeline.pieces import Candidates, Geometries, Parts, Pieces, cut, moved
 from pipeline.records import Records, in_force, records
 from pipeline.seen import QualityGrid, Seen, farmland_seen
@@ -34,7 +34,7 @@ OVERLAYS = (Kind.BASIC_FARMLAND, Kind.REDLINE, Kind.APPROVED, Kind.FACILITY)
 PATCHES_AT_ONCE = 512
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Share:
     """What one parcel of one layer contributes to a patch. label: TBBH, YJJBNTTBBH, 批文号, 备案号 …
 
@@ -112,14 +112,14 @@ def overlay(
     empty = np.flatnonzero(shapely.is_missing(shapes) | (shapely.area(shapes) <= 0))
     if len(empty):
         raise EmptyData("Patch {number} has no area; give polygons.", number=int(empty[0]) + 1)
-    names = districts.names(layers.parts.get(Kind.DISTRICT, []))
+    gazetteer = Gazetteer(layers.parts.get(Kind.DISTRICT, []))
     found: list[Occupied | None] = [None] * len(shapes)
     # Neighbours together: a batch then reads few pages of the layers.
     order = hilbert_order(shapely.bounds(shapes)) if len(shapes) else np.empty(0, np.intp)
     for first in range(0, len(order), PATCHES_AT_ONCE):
         chosen = order[first : first + PATCHES_AT_ONCE]
         for group, zone, in_zone, asked in _by_zone(shapes[chosen], crs, layers.parts.get(Kind.FARMLAND, [])):
-            split = _split(in_zone, zone, layers.parts, asked, day or layers.day, names)
+            split = _split(in_zone, zone, layers.parts, asked, day or layers.day, gazetteer)
             lonlat = transform(shapes[chosen[group]], crs, GEOGRAPHIC)
             for number, geometry, fields in zip(chosen[group], lonlat, split, strict=True):
                 found[number] = Occupied(geometry=geometry, zone=zone, **fields)
@@ -159,13 +159,13 @@ def _split(
     layers: Mapping[Kind, Parts],
     asked: Candidates,
     day: date,
-    names: Mapping[str, str],
+    gazetteer: Gazetteer,
 ) -> list[dict[str, Any]]:
     """The fields of ``Occupied`` (geometry and zone apart) of patches that lie in ``zone``."""
     out: list[dict[str, Any]] = [{"overlays": {}, "shares": [], "warnings": []} for _ in patches]
     exact = polygon_area_m2(patches, central_meridian(zone))
     parts = layers.get(Kind.FARMLAND, [])
-    _add_land(out, cut(patches, zone, parts, asked), patches, zone, parts, exact)
+    seats = _add_land(out, cut(patches, zone, parts, asked), patches, zone, parts, exact)
     for kind in OVERLAYS:
         _add_overlay(out, kind, patches, zone, layers.get(kind, []), day)
     parts = layers.get(Kind.DISTRICT, [])
@@ -173,15 +173,9 @@ def _split(
     codes, areas, ends = records(Kind.DISTRICT, places, parts).code, cents(places.m2).tolist(), places.ends(len(out))
     for i, fields in enumerate(out):
         own = slice(ends[i], ends[i + 1])
-        largest = max((s for s in fields["shares"] if s.kind == Kind.FARMLAND), key=_gross, default=None)
-        seat = (largest.attributes.get("ZLDWDM", ""), largest.unit) if largest else ("", "")
-        fields.update(districts.place(codes[own], areas[own], names, seat))
+        fields.update(gazetteer.place(codes[own], areas[own], seats[i]))
         fields.update(shares=tuple(fields["shares"]), warnings=tuple(fields["warnings"]))
     return out
-
-
-def _gross(share: Share) -> float:
-    return share.gross_m2
 
 
 def _slack_m2(patches: Geometries, pieces: Pieces) -> NDArray[np.float64]:
@@ -198,8 +192,11 @@ def _add_land(
     zone: str,
     parts: Parts,
     exact: NDArray[np.float64],
-) -> None:
-    """The terms of the sum, the shares of the land-use parcels, and what was odd about them."""
+) -> list[tuple[str, str]]:
+    """The terms of the sum, the shares of the land-use parcels, and what was odd about them.
+
+    Returns (ZLDWDM, ZLDWMC) of the largest parcel of each patch.
+    """
     count = len(patches)
     pieces = pieces.once(patches, zone)
     found = records(Kind.FARMLAND, pieces, parts)
@@ -228,6 +225,12 @@ def _add_land(
             fields[field] = value / 100
     _add_shares(out, Kind.FARMLAND, pieces, found, parts, gross, net, known)
     _warn_of_land(out, pieces, found, parts, ~known, arable & found.odd_kcxs)
+    seats = [("", "")] * count
+    order = np.lexsort((-gross, pieces.patch))
+    for i in order[np.flatnonzero(np.diff(pieces.patch, prepend=-1))].tolist():
+        if known[i]:
+            seats[pieces.patch[i]] = found.attributes[i].get("ZLDWDM", ""), found.unit[i]
+    return seats
 
 
 _TERMS = ("farmland_gross_m2", "other_agricultural_m2", "unused_m2", "construction_m2")
