@@ -20,6 +20,7 @@ TIMEZONE = "Asia/Shanghai"
 @contextmanager
 def server(office: Workspace) -> Iterator[str]:
     """The Prefect server of this workspace: a running one, else ours, noted so that others use it."""
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")  # what runs when is what one wants to read here
     os.environ.update(engine_environment(office.root))
     running = engine.running_server(office)
     if running:
