@@ -54,25 +54,19 @@ def write_store(folder: Path, batches: Iterable[pa.RecordBatch], *, zone: str) -
     batches: column "wkb" (binary; valid polygons in ``zone``, a 3° zone without prefix as
     ``crs.gk3`` names it) and attribute columns, the same in every batch: numbers stay
     numbers, all else becomes text. An external sort: batches are spilled to a temporary folder
-    inside ``folder``, then gathered in Hilbert order, so memory grows only by 60 bytes a parcel.
+    inside ``folder``, then gathered in Hilbert order, so memory grows only by the keys of the sort.
     Raises EmptyData when there is no parcel.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".spill-", dir=folder) as spill_folder:
-        spill = Path(spill_folder) / "unsorted.arrow"
-        boxes, areas = _spill(batches, spill, central_meridian(zone))
-        if not len(boxes):
+    with tempfile.TemporaryDirectory(prefix=".spill-", dir=folder) as spill:
+        rows = _spill(batches, Path(spill), central_meridian(zone))
+        if not rows:
             raise EmptyData("{path}: there is no parcel in it; give a layer with polygons.", path=str(folder))
-        order = hilbert_order(boxes)
-        schema = _gather(spill, order, folder / "parcels.arrow")
-    boxes, areas = boxes[order], areas[order]
-    first = np.arange(0, len(boxes), BLOCK)
-    blocks = np.hstack([np.minimum.reduceat(boxes[:, :2], first), np.maximum.reduceat(boxes[:, 2:], first)])
-    for name, values in (("boxes", boxes), ("blocks", blocks), ("areas", areas)):
-        np.save(folder / f"{name}.npy", values)
+        order, bounds, area_m2 = _measure(Path(spill), rows, folder)
+        schema = _gather(Path(spill) / "unsorted.arrow", order, folder / "parcels.arrow")
     columns = tuple(name for name in schema.names if name != "wkb")
-    summary = StoreSummary(len(boxes), zone, _union(blocks), float(areas.sum()), columns)
-    described = {"format": FORMAT, "rows": summary.rows, "zone": zone, "area_m2": summary.area_m2, "columns": columns}
+    summary = StoreSummary(rows, zone, bounds, area_m2, columns)
+    described = {"format": FORMAT, "rows": rows, "zone": zone, "area_m2": area_m2, "columns": columns}
     (folder / "store.json").write_text(json.dumps(described, ensure_ascii=False), encoding="utf-8")
     return summary
 
@@ -234,15 +228,13 @@ def _union(boxes: NDArray[np.float64]) -> tuple[float, float, float, float]:
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
-def _spill(
-    batches: Iterable[pa.RecordBatch], path: Path, central_meridian_deg: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Write the batches as they come, joined to larger ones; (n, 4) boxes and (n,) areas of the rows."""
-    boxes: list[NDArray[np.float64]] = []
-    areas: list[NDArray[np.float64]] = []
+def _spill(batches: Iterable[pa.RecordBatch], folder: Path, central_meridian_deg: float) -> int:
+    """Write the batches as they come, joined to larger ones, to ``unsorted.arrow``, and beside it
+    ``measures.f8``: box and area of each row. Returns the number of rows."""
     writer: pa.RecordBatchFileWriter | None = None
     schema: pa.Schema | None = None
     waiting: list[pa.RecordBatch] = []
+    rows = 0
 
     def flush() -> None:
         if waiting and writer is not None:
@@ -250,26 +242,47 @@ def _spill(
             waiting.clear()
 
     try:
-        for batch in batches:
-            if not batch.num_rows:
-                continue
-            if schema is None or writer is None:
-                schema = pa.schema([(field.name, _kept_type(field)) for field in batch.schema])
-                writer = pa.ipc.new_file(str(path), schema)
-            columns = [_cast(batch.column(name), schema.field(name).type) for name in schema.names]
-            waiting.append(pa.RecordBatch.from_arrays(columns, schema=schema))
-            geometries = shapely.from_wkb(waiting[-1].column("wkb").to_numpy(zero_copy_only=False))
-            boxes.append(shapely.bounds(geometries))
-            areas.append(polygon_area_m2(geometries, central_meridian_deg))
-            if sum(b.num_rows for b in waiting) >= _SPILL_ROWS or sum(b.nbytes for b in waiting) >= _SPILL_BYTES:
-                flush()
-        flush()
+        with (folder / "measures.f8").open("wb") as measures:
+            for batch in batches:
+                if not batch.num_rows:
+                    continue
+                if schema is None or writer is None:
+                    schema = pa.schema([(field.name, _kept_type(field)) for field in batch.schema])
+                    writer = pa.ipc.new_file(str(folder / "unsorted.arrow"), schema)
+                columns = [_cast(batch.column(name), schema.field(name).type) for name in schema.names]
+                waiting.append(pa.RecordBatch.from_arrays(columns, schema=schema))
+                geometries = shapely.from_wkb(waiting[-1].column("wkb").to_pylist())
+                area = polygon_area_m2(geometries, central_meridian_deg)
+                measures.write(np.column_stack([shapely.bounds(geometries), area]).astype("<f8").tobytes())
+                rows += batch.num_rows
+                if sum(b.num_rows for b in waiting) >= _SPILL_ROWS or sum(b.nbytes for b in waiting) >= _SPILL_BYTES:
+                    flush()
+            flush()
     finally:
         if writer is not None:
             writer.close()
-    if not boxes:
-        return np.empty((0, 4)), np.empty(0)
-    return np.concatenate(boxes), np.concatenate(areas)
+    return rows
+
+
+def _measure(spill: Path, rows: int, folder: Path) -> tuple[NDArray[np.intp], tuple[float, float, float, float], float]:
+    """Write boxes, blocks and areas in Hilbert order; that order, the bounds and the area of all."""
+    measures = np.memmap(spill / "measures.f8", "<f8", "r", shape=(rows, 5))
+    order = hilbert_order(measures[:, :4])
+    made = np.lib.format.open_memmap
+    boxes = made(folder / "boxes.npy", "w+", np.float64, (rows, 4))
+    areas = made(folder / "areas.npy", "w+", np.float64, (rows,))
+    blocks = []
+    for first in range(0, rows, _SPILL_ROWS):  # whole blocks
+        part = measures[order[first : first + _SPILL_ROWS]]
+        boxes[first : first + len(part)], areas[first : first + len(part)] = part[:, :4], part[:, 4]
+        starts = np.arange(0, len(part), BLOCK)
+        low, high = np.minimum.reduceat(part[:, :2], starts), np.maximum.reduceat(part[:, 2:4], starts)
+        blocks.append(np.hstack([low, high]))
+    joined = np.concatenate(blocks)
+    np.save(folder / "blocks.npy", joined)
+    boxes.flush()
+    areas.flush()
+    return order, _union(joined), float(areas.sum())
 
 
 def _kept_type(field: pa.Field) -> pa.DataType:
