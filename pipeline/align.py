@@ -1,8 +1,12 @@
-"""How far two dates lie apart on BEFORE's grid (sub-pixel), measured at many places.
+"""How far two dates lie apart on BEFORE's grid (sub-pixel), measured at many places together.
 
-At each place the gradients of both dates are correlated (edges stay where brightness changes), the
-peak is found to a fiftieth of a pixel (Guizar-Sicairos, Thurman and Fienup 2008), outliers are
-rejected by their distance from the median in units of the median absolute deviation.
+Of each date the structure tensor is taken, summed over the bands (Di Zenzo 1986): the direction of an
+edge, doubled, is the same whichever side is brighter, so a field keeps its outline while its crop
+changes. Places are correlated one by one and their correlations added up: one place among clouds
+or crops tells little, all together have one peak. It counts when it stands out from every other
+peak and when leaving out any part of the image hardly moves it (jackknife). Sub-pixel: the
+correlation is computed on a grid of a fiftieth of a pixel about the peak (Guizar-Sicairos, Thurman and
+Fienup 2008). Tie points: each place's own peak near the common one, outliers marked.
 
 The image itself is moved by ``geodata.rasterfile.open_pixels(onto=…, shift_m=…)``. Radiometric
 harmonisation is a by-product of detection: ``Model.gain`` and ``Model.offset``.
@@ -11,39 +15,49 @@ harmonisation is a by-product of detection: ``Model.gain`` and ``Model.offset``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from scipy import fft
 
 from geodata.errors import WorkError
-from geodata.scene import Pixels
+from geodata.scene import ROI, Pixels
 from pipeline import quality
 from pipeline.detect import Bands, pair_bands
 from pipeline.detect.joint import Joint, read, size, tiles
 
 MIN_PX = 0.1
 """A smaller shift is left: resampling would cost more than it mends."""
-PLACES = 36
+PLACES = 48
 SIDE_PX, LEAST_SIDE_PX = 256, 32
+BLOCKS = 3
+"""The image is left out by parts, BLOCKS x BLOCKS, to learn how sure the shift is."""
 FEWEST = 4
-"""Tie points that must agree."""
-ALIKE = 0.25
-"""Least correlation of the gradients at the peak."""
-CLEAR = 0.9
-"""Least share of a place that is jointly clear; masks have edges of their own."""
+"""Parts, and tie points, that are needed."""
+ALIKE = 0.2
+"""Least correlation at the peak."""
+STANDS_OUT = 1.5
+"""The peak against the next highest, at least ``LOBE_PX`` away: noise alone gives hardly more than 1."""
+LOBE_PX = 4
+CLEAR = 0.3
+"""Least share of a place that is jointly clear."""
 SMOOTH_PX = 0.7
 """Gradients of unsmoothed pixels draw the peak towards whole pixels."""
-SURE_PX = 0.25
-"""Largest standard error of the median shift that counts as measured."""
+SURE_PX = 0.15
+"""Largest standard error of the shift (both axes together) that counts as measured."""
+STEP_PX = 0.02
+NEAR_PX = 1.5
+"""How far from the common peak a place's own is looked for."""
 
 DEGREE_M = (111_320.0, 110_574.0)
 """A degree of longitude at the equator and of latitude, as ``open_pixels`` takes them."""
 
 F32 = NDArray[np.float32]
+Spectrum = NDArray[np.complexfloating]
 
 
 @dataclass(frozen=True)
@@ -92,13 +106,10 @@ def measure(
     Raises: WorkError beyond ``limit_px``; InputError where no band is common.
     """
     bands = pair_bands(before.bands, after.bands)
-    found = _tie_points(before, after, bands, progress)
-    used, shift, sure = _agreed(found)
-    points = tuple(
-        TiePoint(x, y, round(dx, 3), round(dy, 3), bool(ok)) for (x, y, dx, dy), ok in zip(found, used, strict=True)
-    )
-    if not sure:
-        return Alignment("not_measurable", 0.0, 0.0, (0.0, 0.0), 0.0, 0.0, 0.0, 0.0, points)
+    places = _places(before, after, bands, progress)
+    shift = _shift(places)
+    if shift is None:
+        return Alignment("not_measurable", 0.0, 0.0, (0.0, 0.0), 0.0, 0.0, 0.0, 0.0, ())
     length = math.hypot(*shift)
     if length > limit_px:
         raise WorkError(
@@ -107,7 +118,10 @@ def measure(
             shift=length,
             limit=limit_px,
         )
-    kept = np.array([point[2:] for point in found])[used]
+    points = _tie_points(places, shift)
+    if len(points) < FEWEST:
+        return Alignment("not_measurable", 0.0, 0.0, (0.0, 0.0), 0.0, 0.0, 0.0, 0.0, points)
+    kept = np.array([(p.dx, p.dy) for p in points if p.used])
     apart, left = (float(np.median(np.hypot(*rest.T))) for rest in (kept, kept - shift))
     moved = length >= MIN_PX and left < apart  # what scatters more than it shifts is not mended by a move
     residual = left if moved else apart
@@ -138,71 +152,159 @@ def _metres(geobox: GeoBox) -> NDArray[np.float64]:
     return np.array([[DEGREE_M[0] * math.cos(latitude)], [DEGREE_M[1]]]) * matrix
 
 
-def _tie_points(
-    before: Pixels, after: Pixels, bands: Bands, progress: Callable[[float], None] | None
-) -> list[tuple[float, float, float, float]]:
-    """(x, y, dx, dy) of the places where something could be told."""
+@dataclass(frozen=True, eq=False)
+class Place:
+    """x, y: its centre. block: the part of the image it lies in. cross: spectrum of the correlation of both
+    dates; weights: of the clear ground with itself, which the correlation is divided by."""
+
+    x: float
+    y: float
+    block: int
+    cross: Spectrum
+    weights: Spectrum
+
+
+def _places(before: Pixels, after: Pixels, bands: Bands, progress: Callable[[float], None] | None) -> list[Place]:
+    """The places where something could be told."""
     shape = size(before)
-    side = min(SIDE_PX, max(LEAST_SIDE_PX, 1 << (min(shape) // 4).bit_length() - 1)) if min(shape) >= 4 else 0
+    rois = _rois(shape)
     found = []
-    places = [roi for roi in tiles(shape, side) if all(p.stop - p.start == side for p in roi)][:PLACES] if side else []
-    for number, roi in enumerate(places):
-        shift = _shift(read(before, after, bands, roi))
-        if shift is not None:
-            found.append((roi[1].start + side / 2, roi[0].start + side / 2, *shift))
+    for number, roi in enumerate(rois):
+        spectra = _spectra(read(before, after, bands, roi))
+        if spectra is not None:
+            y, x = ((part.start + part.stop) / 2 for part in roi)
+            block = int(y * BLOCKS / shape[0]) * BLOCKS + int(x * BLOCKS / shape[1])
+            found.append(Place(x, y, block, *spectra))
         if progress:
-            progress((number + 1) / len(places))
+            progress((number + 1) / len(rois))
     return found
 
 
-def _shift(joint: Joint) -> tuple[float, float] | None:
-    """(right, below) shift of AFTER in one place; None where it cannot be told."""
-    from skimage.registration import phase_cross_correlation
+def _rois(shape: tuple[int, int]) -> list[ROI]:
+    """Squares, half over each other where the image is small, spread evenly where it is large."""
+    if min(shape) < LEAST_SIDE_PX:
+        return []
+    side = min(SIDE_PX, max(LEAST_SIDE_PX, 1 << (min(shape) // 3).bit_length() - 1))
+    starts = [
+        tuple(min(part.start, whole - side) for part, whole in zip(roi, shape, strict=True))
+        for roi in tiles(shape, side // 2)
+    ]
+    chosen = list(dict.fromkeys(starts))[:PLACES]
+    return [(slice(y, y + side), slice(x, x + side)) for y, x in chosen]
 
+
+def _spectra(joint: Joint) -> tuple[Spectrum, Spectrum] | None:
+    """(cross, weights) of one place; None where it cannot be told."""
     clear = quality.clear(quality.grown(joint.quality))
     if clear.mean() < CLEAR:
         return None
-    one, two = _edges(joint.before, clear), _edges(joint.after, clear)
+    # the edges of a mask are no edges of the land: gradients need two pixels on either side
+    inside = cv2.erode(clear.view(np.uint8), np.ones((5, 5), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    taper = np.hanning(len(clear) + 2)[1:-1].astype(np.float32)
+    weight = inside.astype(np.float32) * taper[:, None] * taper[None, :]
+    one, two = _edges(joint.before, clear, weight), _edges(joint.after, clear, weight)
     if one is None or two is None:
         return None
-    (down, right), error, _ = phase_cross_correlation(one, two, upsample_factor=50, normalization=None)
-    if 1 - error**2 < ALIKE**2 or max(abs(down), abs(right)) > len(one) / 4:
-        return None
-    return -float(right), -float(down)
+    own = fft.fft2(weight)
+    return fft.fft2(one) * np.conj(fft.fft2(two)), own * np.conj(own)
 
 
-def _edges(values: F32, clear: NDArray[np.bool_]) -> F32 | None:
-    """Sum over the bands of the gradient's length, in units of the band's spread; no outliers, no border."""
-    total = np.zeros(clear.shape, np.float32)
-    inside = cv2.erode(clear.view(np.uint8), np.ones((3, 3), np.uint8)).view(bool)
+def _edges(values: F32, clear: NDArray[np.bool_], weight: F32) -> NDArray[np.complex64] | None:
+    """(y, x) complex: direction of the edge, doubled, and the gradient's length, over all bands in units
+    of each band's spread; mean square 1 on clear ground."""
+    total = np.zeros(clear.shape, np.complex64)
     for band in values:
         spread = float(band[clear].std())
         if spread <= 1e-6 * max(1e-12, float(np.abs(band[clear]).max())):
             continue
         filled = np.where(clear, band, np.float32(band[clear].mean())) / np.float32(spread)
         quiet = cv2.GaussianBlur(filled, (0, 0), SMOOTH_PX)
-        total += np.hypot(cv2.Sobel(quiet, cv2.CV_32F, 1, 0), cv2.Sobel(quiet, cv2.CV_32F, 0, 1))
-    if not inside.any() or total[inside].std() == 0:
+        total += (cv2.Sobel(quiet, cv2.CV_32F, 1, 0) + 1j * cv2.Sobel(quiet, cv2.CV_32F, 0, 1)) ** 2
+    length = np.sqrt(np.abs(total))
+    here = length[weight > 0]
+    if not len(here) or not here.any():
         return None
-    total = np.minimum(total, np.float32(np.percentile(total[inside], 99)))
-    total = np.where(inside, total - np.float32(total[inside].mean()), np.float32(0))
-    taper = np.hanning(len(total)).astype(np.float32)
-    return total * taper[:, None] * taper[None, :]
+    # what stands out beyond all others (a roof, a cloud's rim) has no more say than the strongest edges
+    capped = np.minimum(length, np.float32(np.percentile(here, 99)))
+    edges = total / np.maximum(length, np.float32(1e-12)) ** 2 * capped
+    square = float((np.abs(edges[weight > 0]) ** 2).mean())
+    return edges * (weight / np.float32(math.sqrt(square))) if square > 0 else None
 
 
-def _agreed(
-    found: list[tuple[float, float, float, float]],
-) -> tuple[NDArray[np.bool_], tuple[float, float], bool]:
-    """(which are used, median shift, whether it counts as measured)."""
-    used = np.ones(len(found), bool)
-    if len(found) < FEWEST:
-        return used, (0.0, 0.0), False
+def _shift(places: Sequence[Place]) -> tuple[float, float] | None:
+    """(right, below) shift of AFTER that the places have in common; None where it is not sure."""
+    blocks = sorted({place.block for place in places})
+    if len(blocks) < FEWEST:
+        return None
+    parts = [_added([place for place in places if place.block == block]) for block in blocks]
+    cross, weights = (np.sum([part[n] for part in parts], axis=0) for n in (0, 1))
+    whole = _peak(cross, weights)
+    if whole is None:
+        return None
+    shift = _fine(cross, weights, whole, 1.0)
+    if shift is None:
+        return None
+    without = [_fine(cross - part, weights - own, whole, 1.0) for part, own in parts]
+    if any(one is None for one in without):
+        return None
+    moved = np.array([one[:2] for one in without if one])
+    error = math.sqrt((len(parts) - 1) * float(((moved - moved.mean(axis=0)) ** 2).sum(axis=1).mean()))
+    return shift[:2] if error <= SURE_PX else None
+
+
+def _added(places: Sequence[Place]) -> tuple[Spectrum, Spectrum]:
+    cross, weights = places[0].cross.astype(np.complex128), places[0].weights.astype(np.complex128)
+    for place in places[1:]:
+        cross += place.cross
+        weights += place.weights
+    return cross, weights
+
+
+def _peak(cross: Spectrum, weights: Spectrum) -> tuple[int, int] | None:
+    """The shift (down, right) in whole pixels with the highest correlation; None where it does not stand out."""
+    middle, reach = len(cross) // 2, len(cross) // 4
+    near = slice(middle - reach, middle + reach + 1)
+    alike, own = (fft.fftshift(fft.ifft2(spectrum).real)[near, near] for spectrum in (cross, weights))
+    alike = alike / own
+    y, x = np.unravel_index(int(alike.argmax()), alike.shape)
+    if min(y, x) == 0 or max(y, x) == 2 * reach:
+        return None
+    rows, columns = np.ogrid[: len(alike), : len(alike)]
+    others = alike[np.hypot(rows - y, columns - x) > LOBE_PX]
+    if alike[y, x] < max(ALIKE, STANDS_OUT * float(others.max())):
+        return None
+    return reach - int(y), reach - int(x)
+
+
+def _fine(
+    cross: Spectrum, weights: Spectrum, about: tuple[float, float], reach_px: float
+) -> tuple[float, float, float] | None:
+    """(right, below, correlation) of the peak within ``reach_px`` of ``about`` (down, right); None at the rim."""
+    count = round(reach_px / STEP_PX)
+    steps = np.arange(-count, count + 1) * STEP_PX
+    waves = 2j * np.pi * fft.fftfreq(len(cross))
+    down, right = (np.exp(np.outer(-(middle + steps), waves)) for middle in about)
+    scale = len(cross) ** 2
+    alike = (down @ cross @ right.T).real / scale
+    alike /= np.maximum((down @ weights @ right.T).real / scale, 1e-12)
+    y, x = np.unravel_index(int(alike.argmax()), alike.shape)
+    if min(y, x) == 0 or max(y, x) == 2 * count:
+        return None
+    return round(about[1] + steps[x], 6), round(about[0] + steps[y], 6), float(alike[y, x])
+
+
+def _tie_points(places: Sequence[Place], shift: tuple[float, float]) -> tuple[TiePoint, ...]:
+    """Each place's own shift near the common one; outliers by distance from the median, in units of the
+    median absolute deviation."""
+    own = [(place, _fine(place.cross, place.weights, (shift[1], shift[0]), NEAR_PX)) for place in places]
+    found = [(place.x, place.y, fine[0], fine[1]) for place, fine in own if fine and fine[2] >= ALIKE]
+    if not found:
+        return ()
     shifts = np.array([point[2:] for point in found])
+    used = np.ones(len(found), bool)
     for _ in range(3):
-        middle = np.median(shifts[used], axis=0)
-        apart = np.hypot(*(shifts - middle).T)
+        apart = np.hypot(*(shifts - np.median(shifts[used], axis=0)).T)
         used = apart <= max(3 * 1.4826 * float(np.median(apart[used])), MIN_PX)
-    middle = np.median(shifts[used], axis=0)
-    error = 1.2533 * float(np.hypot(*(shifts[used] - middle).T).std()) / math.sqrt(int(used.sum()))
-    sure = int(used.sum()) >= max(FEWEST, len(found) / 3) and error <= SURE_PX
-    return used, (float(middle[0]), float(middle[1])), sure
+    return tuple(
+        TiePoint(x, y, round(dx, 3), round(dy, 3), bool(ok)) for (x, y, dx, dy), ok in zip(found, used, strict=True)
+    )
