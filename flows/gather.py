@@ -26,7 +26,9 @@ from pipeline.cases.case import Case
 from pipeline.cases.events import Event
 
 DEGREES = "EPSG:4490"
-CHIP_PX, THUMB_PX = 512, 320
+CHIP_PX, LEAST_CHIP_PX, THUMB_PX = 512, 192, 320
+ENLARGED = 4
+"""Pixels of a picture a pixel of the scene: more shows nothing more."""
 DATES_A_CASE = 8
 """Dates shown in the strip of a case: the pairs that saw it, then the newest others."""
 SHOWN = {
@@ -71,6 +73,12 @@ class Gathered:
         flag = case.flags[0]
         return pictures.frame(case.geometry, gsd_m=flag["gsd_m"] or 0.0)
 
+    def _size_px(self, case: Case, bounds: Bounds) -> int:
+        """Side of a case's pictures: no finer than the scene has something to show."""
+        gsd_m = case.flags[0]["gsd_m"] or 0.0
+        ground_m = (bounds[3] - bounds[1]) * 111_000
+        return CHIP_PX if not gsd_m else round(min(CHIP_PX, max(LEAST_CHIP_PX, ENLARGED * ground_m / gsd_m)))
+
     def _dates(self, case: Case) -> list[Scene]:
         """The scenes of a case's strip, oldest first: of a similar GSD, covering the patch."""
         needed = [flag["change"][side] for flag in case.flags for side in ("before_id", "after_id")]
@@ -86,18 +94,19 @@ class Gathered:
     def chips(self, case: Case) -> dict[str, Picture]:
         """Pictures of the place on each date; the pair that founded the case shares one stretch."""
         bounds = self._frame(case)
+        size_px = self._size_px(case, bounds)
         founding = [case.flags[0]["change"][side] for side in ("before_id", "after_id")]
         found: dict[str, Picture] = {}
         stretch = None
         if all(id in self.scenes for id in founding):
             before, after = (self._file(id) for id in founding)
-            for id, chip in zip(founding, crop_pair(before, after, bounds, CHIP_PX), strict=True):
+            for id, chip in zip(founding, crop_pair(before, after, bounds, size_px), strict=True):
                 found[id] = _picture(chip)
                 stretch = chip.stretch
         for scene in self._dates(case):
             if scene.id not in found:
                 same = stretch if self._alike(scene, founding) else None
-                chip = crop(self._file(scene.id), bounds, CHIP_PX, stretch=same)
+                chip = crop(self._file(scene.id), bounds, size_px, stretch=same)
                 found[scene.id] = _picture(chip)
         return found
 
