@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,10 +31,12 @@ def run(folder: Path) -> dict[str, Any]:
     """
     started = time.monotonic()
     office = fresh(folder)
-    with step(tr("computing a township: land, seasons, sky")) as progress:
-        town = township.build(office.root / "delivered", progress=progress)
-    take_in(office, town)
-    with engine(office):
+    with ExitStack() as stack:
+        with ThreadPoolExecutor(1) as beside, step(tr("computing a township: land, seasons, sky")) as progress:
+            building = beside.submit(township.build, office.root / "delivered", progress=progress)
+            stack.enter_context(engine(office))  # starts while the land is computed
+            town = building.result()
+        take_in(office, town)
         from flows.inspect import inspect
         from flows.publish import publish
 
@@ -72,9 +76,8 @@ def take_in(office: settings.Workspace, town: township.Township) -> None:
         for n, file in enumerate(town.layers):
             office.editions.add(file.kind, file.path, edition=file.edition, **file.options)
             progress((n + 1) / len(town.layers))
-    with step(tr("taking in scenes")) as progress:
-        for n, image in enumerate(town.scenes):
-            office.catalog.add_scene(image.path)
+    with step(tr("taking in scenes")) as progress, ThreadPoolExecutor(2) as two:  # each is read by a child process
+        for n, _ in enumerate(two.map(office.catalog.add_scene, [image.path for image in town.scenes])):
             progress((n + 1) / len(town.scenes))
 
 
