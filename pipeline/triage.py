@@ -41,8 +41,9 @@ HIGH, MEDIUM = 0.75, 0.50
 ONE_SCENE = 0.74
 """Most that one scene coarser than ``FINE_M`` can give: high takes a second look."""
 FINE_M = 2.5
-FAINT = 0.30
-"""Confidence below which a change between different seasons is the season's."""
+FAINT = MEDIUM
+"""Confidence below which a change between different seasons is put down to the season: few flags, and
+a pair of one season will show it again if it is none of the season's."""
 SUREST = {"earthwork": 0.60, "nursery": 0.45, "other": 0.45}
 """Most for kinds that a field can look like for a while."""
 GRAVITY = {"construction": 1.0, "hardening": 0.9, "road": 0.8, "pond": 0.8, "earthwork": 0.8, "nursery": 0.4}
