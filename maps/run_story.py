@@ -43,6 +43,7 @@ _STEPS: Mapping[str, tuple[str, str]] = {
     "seasonal": ("seasonal", "crop or bare field of another day of the year"),
     "approved": ("approved", "covered by an approval"),
     "facility": ("facility on record", "covered by a facility record"),
+    "unsure": ("unsure", "too little evidence for a visit; waits for a second scene"),
     "seen_again": ("joined a known case", "seen again, under the number it has"),
     "new": ("New cases", ""),
 }

@@ -12,7 +12,7 @@ from geodata.words import Text
 from pipeline.flags import NAMESPACE, Flag
 from pipeline.plain import from_plain, to_plain
 
-REASONS = ("too_small", "cloud_edge", "off_farmland", "seasonal", "approved", "facility")
+REASONS = ("too_small", "cloud_edge", "off_farmland", "seasonal", "approved", "facility", "unsure")
 """Why a change did not become a flag, in the order in which they are asked."""
 
 

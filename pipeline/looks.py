@@ -21,9 +21,13 @@ from pipeline.changes import BandStatistics, Spectra
 VEGETATED = 0.20
 """Scaled vegetation (``_green``) at and above which ground counts as vegetated."""
 EXPOSED, EXPOSED_GAIN = 0.50, 0.15
-"""Brightness, and its gain over both the ground before and the surroundings, of ground laid bare or built on."""
+"""Brightness, and its gain over both the ground before and the surroundings, of ground laid bare or built on.
+The brightness is asked on AFTER's own scale too: after a harvest many fields are brighter than any was
+BEFORE, and none of them is news."""
 BRIGHT = 0.75
 """Brightness that the fields of most images do not reach."""
+STOOD_OUT = 1.35
+"""Distance from the surroundings AFTER, in units of what is new of it: above, it stood out in large part already."""
 SAME_AS_RING = 0.35
 """Of the patch's own change: less than this beyond the surroundings' change is the season's doing."""
 STANDS_OUT = 0.25
@@ -62,6 +66,7 @@ class View:
 class Looks:
     """A patch and its ring at both dates. moved, ring_moved: RMS of the change over the bands, scaled.
     beyond: of the patch's change minus the ring's; apart: patch against ring AFTER, RMS.
+    of_its_day: brightness AFTER on AFTER's own scale (its 2nd and 98th percentile).
     texture: standard deviation AFTER, scaled; rougher: its ratio to BEFORE's.
     length_m, width_m: of the rectangle with its area and outline; span_m: from end to end, straight.
     edge_m2: half a pixel along the outline."""
@@ -74,6 +79,7 @@ class Looks:
     ring_moved: float
     beyond: float
     apart: float
+    of_its_day: float
     texture: float
     rougher: float
     length_m: float
@@ -93,6 +99,8 @@ class Looks:
 
     @property
     def exposed(self) -> bool:
+        if self.of_its_day < EXPOSED:
+            return False
         if self.after.bright >= EXPOSED and self.gain >= EXPOSED_GAIN:
             return True
         return self.after.bright >= BRIGHT and self.brightened >= 0.2
@@ -104,9 +112,10 @@ class Looks:
 
     @property
     def bright_before(self) -> bool:
-        """A roof or a yard at both dates, in another light: it stood out already, and hardly more now."""
-        already = self.before.bright >= BRIGHT and self.before.bright >= self.ring_before.bright + 0.15
-        return already and not self.before.vegetated and self.brightened < 0.4
+        """A roof, a yard or a road at both dates, in another light: it stood out already, and hardly more now."""
+        if self.before.vegetated or self.before.bright < self.ring_before.bright + 0.15:
+            return False
+        return (self.before.bright >= BRIGHT and self.brightened < 0.4) or self.apart >= STOOD_OUT * self.beyond
 
     @property
     def elongated(self) -> bool:
@@ -121,7 +130,7 @@ class Looks:
 
 def look(spectra: Spectra, statistics: BandStatistics, geometry: BaseGeometry, gsd_m: float) -> Looks:
     """geometry: the patch in lon/lat."""
-    scale = _scale(statistics)
+    scale, own = _scale(statistics.before), _scale(statistics.after)
     before, after = _scaled(spectra.before, scale), _scaled(spectra.after, scale)
     ring_before, ring_after = _scaled(spectra.ring_before, scale), _scaled(spectra.ring_after, scale)
     std_before = _spread(spectra.before_std, scale)
@@ -137,6 +146,7 @@ def look(spectra: Spectra, statistics: BandStatistics, geometry: BaseGeometry, g
         ring_moved=_rms(ring_move),
         beyond=_rms(_minus(move, ring_move)) if ring_move else _rms(move),
         apart=_rms(_minus(after, ring_after)) if ring_after else _rms(move),
+        of_its_day=_bright(_scaled(spectra.after, own)),
         texture=std_after,
         rougher=std_after / std_before if std_before > 0.01 else 1.0,
         length_m=length,
@@ -157,7 +167,7 @@ def kind_of(looks: Looks, gsd_m: float) -> tuple[str, float]:
     if now.vegetated:
         return _green_kind(looks)
     narrow = looks.width_m <= 12 + 1.5 * gsd_m
-    if looks.elongated and narrow and (looks.exposed or looks.beyond >= STANDS_OUT):
+    if looks.elongated and narrow and looks.exposed:
         return "road", 0.5 + 0.5 * _ramp(looks.length_m / looks.width_m, 5, 15)
     if looks.exposed:
         return _exposed_kind(looks, gsd_m)
@@ -201,9 +211,9 @@ def _exposed_kind(looks: Looks, gsd_m: float) -> tuple[str, float]:
 Scale = Mapping[str, tuple[float, float]]
 
 
-def _scale(statistics: BandStatistics) -> dict[str, tuple[float, float]]:
+def _scale(percentiles: Mapping[str, tuple[float, float, float, float, float]]) -> dict[str, tuple[float, float]]:
     """{band: (value at 0, width)}; a band without spread says nothing and is left out."""
-    return {b: (p[0], p[4] - p[0]) for b, p in statistics.before.items() if p[4] > p[0]}
+    return {b: (p[0], p[4] - p[0]) for b, p in percentiles.items() if p[4] > p[0]}
 
 
 def _scaled(values: Mapping[str, float], scale: Scale) -> dict[str, float]:
@@ -224,12 +234,16 @@ def _rms(values: Mapping[str, float]) -> float:
     return math.sqrt(sum(v * v for v in values.values()) / len(values)) if values else 0.0
 
 
-def _view(scaled: Mapping[str, float], values: Mapping[str, float]) -> View:
+def _bright(scaled: Mapping[str, float]) -> float:
     visible = [scaled[b] for b in ("blue", "green", "red") if b in scaled] or list(scaled.values())
+    return float(np.mean(visible)) if visible else 0.0
+
+
+def _view(scaled: Mapping[str, float], values: Mapping[str, float]) -> View:
     dark = [scaled[b] for b in ("nir", "swir1", "swir2") if b in scaled]
     green = _green(scaled)
     return View(
-        bright=float(np.mean(visible)) if visible else 0.0,
+        bright=_bright(scaled),
         green=green,
         index=_ndvi(values) if {"red", "nir"} <= scaled.keys() else green,
         wet=scaled["green"] - min(dark) if dark and "green" in scaled else None,

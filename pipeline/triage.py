@@ -1,8 +1,9 @@
 """What a change looks like (疑似 …), how sure, how urgent, with reasons in words.
 
 Asked in this order: is its outline seen, does it touch farmland, is it a crop's doing, is it
-approved, is it recorded as facility farmland. What is left is a flag. Each answer other than a
-flag is an outcome of its own, with its numbers: nothing is dropped silently.
+approved, is it recorded as facility farmland, is there enough evidence for a visit. What is left is a
+flag. Each answer other than a flag is an outcome of its own, with its numbers: nothing is dropped
+silently.
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ FINE_M = 2.5
 FAINT = MEDIUM
 """Confidence below which a change between different seasons is put down to the season: few flags, and
 a pair of one season will show it again if it is none of the season's."""
+UNSURE = 0.55
+"""Evidence below which a change is counted as unsure and waits for a second scene, whatever its kind."""
+THIN_PX = 1.5
+"""A narrower strip is as good as all outline: an edge that lies a little elsewhere looks the same."""
 SUREST = {"earthwork": 0.60, "nursery": 0.45, "other": 0.45}
 """Most for kinds that a field can look like for a while."""
 GRAVITY = {"construction": 1.0, "hardening": 0.9, "road": 0.8, "pond": 0.8, "earthwork": 0.8, "nursery": 0.4}
@@ -205,6 +210,7 @@ _QUESTIONS = (
     ("seasonal", _seasonal),
     ("approved", lambda facts: _explained(facts, Kind.APPROVED)),
     ("facility", lambda facts: _explained(facts, Kind.FACILITY)),
+    ("unsure", lambda facts: wording.unsure(facts, _evidence(facts), UNSURE) if _evidence(facts) < UNSURE else None),
 )
 
 
@@ -237,11 +243,16 @@ def _said(sentences: Sequence[tuple[Text, Text]]) -> list[Reason]:
 
 
 def _confidence(facts: Facts) -> float:
+    """The evidence times the most that one scene of this grain can say of such a kind."""
+    most = min(SUREST.get(facts.kind, 0.90), 0.90 if facts.gsd_m <= FINE_M else ONE_SCENE)
+    return max(0.05, most * _evidence(facts))
+
+
+def _evidence(facts: Facts) -> float:
     """0.20, and up to 0.25 for the score, 0.25 for the contrast to the surroundings, 0.20 for the
-    kind's own evidence, 0.10 for the size; less for what was not seen or cannot be told. All of it times
-    the most that one scene of this grain can say of such a kind."""
+    kind's own evidence, 0.10 for the size; less for what was not seen or cannot be told. 0 to 1."""
     change, looks = facts.change, facts.looks
-    value = (
+    return _within(
         0.20
         + 0.25 * _within((change.score - 0.5) / 0.4)
         + 0.25 * _within(looks.beyond / 0.6)
@@ -251,9 +262,8 @@ def _confidence(facts: Facts) -> float:
         - (0.0 if facts.quality_known else 0.08)
         - (0.10 if facts.season_days > facts.rules.far_days else 0.0)
         - (0.20 if facts.flooded else 0.0)
+        - (0.20 if looks.width_m < THIN_PX * facts.gsd_m else 0.0)
     )
-    most = min(SUREST.get(facts.kind, 0.90), 0.90 if facts.gsd_m <= FINE_M else ONE_SCENE)
-    return max(0.05, most * _within(value))
 
 
 def _urgency(facts: Facts) -> float:

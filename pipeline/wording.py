@@ -110,6 +110,20 @@ def faint(facts: Facts) -> Text:
     )
 
 
+def unsure(facts: Facts, evidence: float, needed: float) -> Text:
+    looks, change = facts.looks, facts.change
+    return both(
+        "Evidence {evidence:.0f} of 100, {needed:.0f} are needed for a flag (score {score:.2f}, {beyond:.0f}% beyond "
+        "its surroundings, {px:,} pixels, {width:.1f} wide); waits for a second scene.",
+        evidence=100 * evidence,
+        needed=100 * needed,
+        score=change.score,
+        beyond=100 * looks.beyond,
+        px=change.area_px,
+        width=looks.width_m / facts.gsd_m,
+    )
+
+
 def explained(facts: Facts, kind: Kind) -> Text:
     said = {
         Kind.APPROVED: "{share:.0f}% of it lies on approved land ({labels}).",

@@ -84,6 +84,7 @@ def test_funnel_adds_up_on_the_page(shown) -> None:
         "seasonal": 12,
         "approved": 1,
         "facility": 1,
+        "unsure": 0,
         "seen_again": 1,
         "new": 31,
     }

@@ -142,7 +142,49 @@ def test_a_roof_in_another_light_is_nothing_new():
     outcome = judge(spectra(CONCRETE, brighter))
     assert outcome.reason == "seasonal"
     assert "Bright before" in outcome.text["en"]
-    assert judge(spectra(CONCRETE, tuple(v + 0.6 for v in CONCRETE))).kind == "hardening"
+    # A grey field that brightens as much, and stood out by a tenth only, is new.
+    grey = tuple(v + 0.1 for v in STUBBLE)
+    assert judge(spectra(grey, CONCRETE, STUBBLE, STUBBLE)).kind == "hardening"
+
+
+def test_a_road_that_was_there_is_nothing_new_however_bright_it_shines():
+    """0.4 above its surroundings before, 0.9 now: of the 0.9, hardly more than half is new."""
+    ring = (0.3,) * 4
+    before, now = (0.7,) * 4, (1.2,) * 4
+    outcome = judge(spectra(before, now, ring, ring), geometry=square(20, 300))
+    assert outcome.reason == "seasonal"
+    # The same brightness on ground that was as its surroundings.
+    assert judge(spectra(ring, now, ring, ring), geometry=square(20, 300)).kind == "road"
+
+
+def test_bright_for_the_day_before_but_not_among_its_own_day_s_fields_is_a_harvest():
+    """BEFORE ends at 1.0; AFTER, harvested all over, at 2.0: 0.8 is less than half of its day's brightness."""
+    seen = spectra(STUBBLE, SOIL, STUBBLE, STUBBLE)
+    ground, at = square(), {"before": SimpleNamespace(acquired_at=BEFORE), "after": SimpleNamespace(acquired_at=AFTER)}
+    day = statistics()
+    harvested = BandStatistics(day.before, statistics(high=2 * HIGH_VALUE - LOW).after)
+    judged = [
+        triage(change(ground, spectra=seen), occupied(ground), each, gsd_m=10.0, **at) for each in (day, harvested)
+    ]
+    assert isinstance(judged[0], Flag)
+    assert judged[1].reason == "seasonal"
+
+
+def test_too_little_evidence_is_counted_as_unsure_with_its_numbers():
+    """Score and size give nothing (0.5; 4 pixels); half concrete, half crop: 0.20, and less than 0.35 for its looks."""
+    faint = tuple(0.55 * now + 0.45 * was for now, was in zip(CONCRETE, CROP, strict=True))
+    outcome = judge(spectra(CROP, faint, STUBBLE, STUBBLE), score=0.5, area_px=4)
+    assert outcome.reason == "unsure"
+    assert "4 pixels" in outcome.text["en"]
+    assert "待第二期影像确认" in outcome.text["zh"]
+    assert isinstance(judge(spectra(CROP, CONCRETE), score=0.9, area_px=40), Flag)
+
+
+@pytest.mark.parametrize(("width_m", "flagged"), [(12, False), (25, True)])
+def test_a_strip_hardly_wider_than_a_pixel_may_be_a_displaced_edge(width_m, flagged):
+    found = judge(spectra(CROP, SOIL), geometry=square(width_m, 60), score=0.62, area_px=8)
+    assert isinstance(found, Flag) == flagged
+    assert flagged or found.reason == "unsure"
 
 
 def test_between_seasons_only_what_no_season_does_is_flagged():
@@ -166,7 +208,7 @@ def test_a_ragged_outline_is_no_road():
 
 
 def test_reasons_are_asked_in_order():
-    assert REASONS == ("too_small", "cloud_edge", "off_farmland", "seasonal", "approved", "facility")
+    assert REASONS == ("too_small", "cloud_edge", "off_farmland", "seasonal", "approved", "facility", "unsure")
     all_at_once = {
         "farmland_gross_m2": 0.0,
         "overlays": {Kind.APPROVED: (10_000.0, 10_000.0), Kind.FACILITY: (10_000.0, 10_000.0)},
