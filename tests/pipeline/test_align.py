@@ -69,3 +69,22 @@ def test_changed_fields_are_outliers_not_shifts():
     found = align.measure(pixels(land), pixels(after))
     assert found.measured_px == pytest.approx((1.0, 0.0), abs=0.08)
     assert any(not point.used for point in found.tie_points) or len(found.tie_points) < 36
+
+
+def test_crops_that_turn_bright_to_dark_under_clouds_keep_the_shift():
+    """Every field another brightness, a third of the ground under cloud: the outlines are what stays."""
+    land = fields((512, 512))
+    after = moved(4000 - land, 0.65, -0.35)
+    valid = np.ones((512, 512), bool)
+    for x in range(0, 512, 128):
+        valid[:, x : x + 42] = False
+    found = align.measure(pixels(land), pixels(after + noise(land.shape, 5), valid=valid))
+    assert found.state == "shifted"
+    assert found.measured_px == pytest.approx((0.65, -0.35), abs=0.05)
+
+
+@pytest.mark.parametrize("side", [96, 256])
+def test_land_of_another_place_is_never_measured(side: int):
+    for seed in range(3, 9):
+        one, other = fields((side, side)), fields((side, side), seed=seed)
+        assert align.measure(pixels(one), pixels(other), limit_px=100).state == "not_measurable"
