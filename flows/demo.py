@@ -14,7 +14,7 @@ from typing import Any
 from shapely.geometry import shape
 
 from flows import settings
-from flows.engine import engine
+from flows.engine import check_loopback, engine, running_server
 from flows.progress import step
 from geodata import township
 from geodata.errors import InputError
@@ -31,6 +31,8 @@ def run(folder: Path) -> dict[str, Any]:
     """
     started = time.monotonic()
     office = fresh(folder)
+    if not running_server(office):
+        check_loopback()  # said before the land is computed, not after
     with ExitStack() as stack:
         with ThreadPoolExecutor(1) as beside, step(tr("computing a township: land, seasons, sky")) as progress:
             building = beside.submit(township.build, office.root / "delivered", progress=progress)

@@ -21,7 +21,7 @@ from flows.settings import Workspace, open_workspace
 from geodata.editions import LayersOnDay
 from geodata.errors import GengXunError
 from geodata.words import Text, tr
-from pipeline import detect, pairing
+from pipeline import detect, pairing, triage
 from pipeline.cases.events import Actor
 from pipeline.cases.ledger import Lease, Recorded
 from pipeline.flags import Flag, digest
@@ -79,6 +79,7 @@ def look(office: Workspace, pair: Pair, method: str | None, lease: Lease) -> Loo
     settings = {
         "min_area_m2": office.settings.inspect.min_area_m2,
         "max_shift_px": office.settings.inspect.max_shift_px,
+        "triage": triage.VERSION,
     }
     editions = held(layers)
     id = inspection_id(

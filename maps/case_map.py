@@ -107,6 +107,7 @@ class _Overlay(ImageOverlay):
     def __init__(self, href: str, bounds: Bounds, side: str) -> None:
         west, south, east, north = bounds
         corners = [[south, west], [north, east]]
+        # any address keeps Folium from opening the picture as a file; the real one, relative, follows
         super().__init__(
             "http://0", corners, pane=f"gx-{side}", class_name=f"gx-chip gx-chip-{side}", interactive=False
         )
