@@ -80,13 +80,14 @@ class Gathered:
         return CHIP_PX if not gsd_m else round(min(CHIP_PX, max(LEAST_CHIP_PX, ENLARGED * ground_m / gsd_m)))
 
     def _dates(self, case: Case) -> list[Scene]:
-        """The scenes of a case's strip, oldest first: of a similar GSD, covering the patch."""
+        """The scenes of a case's strip, oldest first: those that flagged it, and others of a similar GSD over it."""
         needed = [flag["change"][side] for flag in case.flags for side in ("before_id", "after_id")]
         gsd_m = min((self.scenes[id].gsd_m for id in needed if id in self.scenes), default=0.0)
         near = [
             scene
             for scene in self.scenes.values()
-            if scene.gsd_m <= 3 * gsd_m and shapely.covers(self._footprints[scene.id], case.geometry.centroid)
+            if scene.id in needed
+            or (scene.gsd_m <= 3 * gsd_m and shapely.covers(self._footprints[scene.id], case.geometry.centroid))
         ]
         near.sort(key=lambda scene: (scene.id not in needed, -scene.acquired_at.timestamp()))
         return sorted(near[: max(DATES_A_CASE, len(set(needed)))], key=lambda scene: scene.acquired_at)
