@@ -11,8 +11,8 @@ from typing import Any
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from geodata.errors import WorkError
 from pipeline.cases.events import Event, Kind
+from pipeline.cases.refusal import StepRefused
 
 
 class Stage(StrEnum):
@@ -44,10 +44,6 @@ NEXT: Mapping[tuple[Status | None, Kind], Status] = {
     (Status.SUSPECTED, Kind.SEEN_AGAIN): Status.SUSPECTED,
 }
 """Every step a case may take: (status now, event) → status then. All else is refused."""
-
-
-class StepRefused(WorkError):
-    """A step that the table does not have."""
 
 
 @dataclass(frozen=True, eq=False)
