@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from geodata.errors import WorkError
+from geodata.errors import InputError
 
 
-class StepRefused(WorkError):
+class StepRefused(InputError):
     """A step that the table does not have, or whose proof is missing; nothing was written."""
