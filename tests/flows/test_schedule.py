@@ -1,0 +1,152 @@
+"""``gengxun schedule``: what lies in the inbox becomes a case by itself, and nothing is left when it stops."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from flows.deploy import plans
+from flows.settings import open_workspace
+from geodata.errors import InputError
+
+DEADLINE_S = 300.0
+
+
+def configure(workspace: Path, **sections: str) -> None:
+    text = "\n".join(f"[{name}]\n{lines}\n" for name, lines in sections.items())
+    (workspace / "gengxun.toml").write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def taken_port() -> Iterator[int]:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+def test_a_bad_cron_line_is_answered_with_one_sentence(gengxun, workspace: Path) -> None:
+    configure(workspace, schedule='inspect = "every minute"')
+    ran = gengxun("schedule", cwd=workspace)
+    assert ran.code == 2
+    assert ran.out == ""
+    (sentence,) = ran.err.strip().splitlines()
+    assert sentence == (
+        f'{workspace / "gengxun.toml"}: [schedule] inspect = "every minute" is no cron line;'
+        " write five fields, as 0 3 * * *."
+    )
+    chinese = gengxun("schedule", cwd=workspace, lang="zh")
+    assert chinese.code == 2
+    assert 'inspect = "every minute"' in chinese.err
+    assert "cron line" not in chinese.err
+
+
+@pytest.mark.parametrize("cron", ["61 * * * *", "0 3 * *", "0 3 31 2 *x", "@daily nonsense", " "])
+def test_no_other_line_passes_for_a_schedule(tmp_path: Path, cron: str) -> None:
+    configure(tmp_path, schedule=f'publish = "{cron}"')
+    with pytest.raises(InputError, match=r"\[schedule\] publish = "):
+        plans(open_workspace(tmp_path))
+
+
+def test_an_empty_line_is_no_schedule(tmp_path: Path) -> None:
+    configure(tmp_path, schedule='publish = ""')
+    assert plans(open_workspace(tmp_path)) == {"ingest": "*/15 * * * *", "inspect": "0 3 * * *"}
+
+
+def mentioning(word: str) -> set[str]:
+    """The processes whose command line holds ``word``."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if word.encode() in (process / "cmdline").read_bytes():
+                found.add(process.name)
+        except OSError:
+            continue
+    return found
+
+
+@contextmanager
+def scheduling(workspace: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", "schedule"],
+        cwd=workspace,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def wait_for(child: subprocess.Popen[bytes], text: str, reached: Callable[[], bool], said: bytearray) -> None:
+    """Read what ``child`` says; each time ``text`` comes up ask ``reached``, until it is so."""
+    assert child.stdout
+    until = time.monotonic() + DEADLINE_S
+    seen = said.count(text.encode())
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ)
+        while selector.select(until - time.monotonic()):
+            heard = os.read(child.stdout.fileno(), 65536)
+            assert heard, f"ended by itself:\n{said.decode(errors='replace')}"
+            said += heard
+            if said.count(text.encode()) > seen:
+                seen = said.count(text.encode())
+                if reached():
+                    return
+    pytest.fail(f"not within {DEADLINE_S:.0f} s; said:\n{said.decode(errors='replace')}")
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(sys.platform != "linux", reason="stops by signal and looks into /proc")
+def test_two_scenes_in_the_inbox_become_a_case(
+    gengxun, environment: dict[str, str], filled: Path, workspace: Path
+) -> None:
+    deliveries = filled.parent
+    added = gengxun("layer", "add", "FARMLAND", deliveries / "DLTB.gpkg", "--edition", "2025", cwd=workspace)
+    assert added.code == 0, added.err
+    with taken_port() as port:
+        pass
+    configure(
+        workspace,
+        inbox="settle_s = 0.0",
+        schedule='ingest = "* * * * *"\ninspect = "* * * * *"\npublish = ""',
+        prefect=f"port = {port}",
+    )
+    before, said = mentioning("flows.server"), bytearray()
+
+    def cases() -> list[dict[str, object]]:
+        return gengxun("case", "list", "--json", cwd=workspace).json
+
+    with scheduling(workspace, environment) as child:
+        wait_for(child, "Your deployments are being served", lambda: True, said)
+        assert len(mentioning("flows.server") - before) == 1
+        for name in ("before.tif", "after.tif"):
+            shutil.copy(deliveries / name, workspace / "inbox" / "satellite" / f"{name}.part")
+            os.replace(workspace / "inbox" / "satellite" / f"{name}.part", workspace / "inbox" / "satellite" / name)
+        wait_for(child, "Finished in state", lambda: bool(cases()), said)
+        child.send_signal(signal.SIGINT)
+        rest, _ = child.communicate(timeout=60)
+        assert child.returncode == 0, (said + rest).decode(errors="replace")
+    assert not mentioning("flows.server") - before
+    assert not mentioning(str(workspace))
+    assert not (workspace / ".prefect" / "server.json").exists()
+    assert [row["number"] for row in cases()] == ["430321-2026-00001"]
+    assert {p.name for p in (workspace / "inbox" / "taken").iterdir()} == {"before.tif", "after.tif"}
+    assert list((workspace / "inbox" / "satellite").iterdir()) == []
+    assert gengxun("verify", "--json", cwd=workspace).json["ok"]
+    assert "publish/publish" not in said.decode(errors="replace")
+    assert b"Traceback" not in said + rest
