@@ -20,7 +20,7 @@ from geodata import crs
 from geodata.area import cents, polygon_area_m2
 from geodata.atomic import replacing_folder
 from geodata.layers import Kind
-from geodata.township import land, places, plan, records, survey
+from geodata.township import land, places, plan, records, rectify, survey
 from geodata.township.events import TruthEvent
 from geodata.township.images import EAST_ZONE, UTM, SceneFile, write_flights, write_series
 from geodata.township.places import Geometries
@@ -51,13 +51,18 @@ class Township:
     truth: tuple[TruthEvent, ...]
 
 
-def build(folder: Path, seed: int = SEED, progress: Callable[[float], None] | None = None) -> Township:
+def build(
+    folder: Path, seed: int = SEED, progress: Callable[[float], None] | None = None, *, rectified: bool = False
+) -> Township:
     """Compute the township and write its files below ``folder``; the same seed gives the same bytes.
+
+    rectified: with more occupations, some of which are put right later and some for show only (``rectify``), and
+    one more flight.
 
     ``folder/layers`` and ``folder/scenes`` are replaced. ``progress`` gets shares from 0 to 1.
     """
     report = progress or (lambda share: None)
-    ground = compute(seed)
+    ground = compute(seed, rectified)
     report(0.3)
     polygons, index = trace(_traced(ground))
     report(0.45)
@@ -67,7 +72,7 @@ def build(folder: Path, seed: int = SEED, progress: Callable[[float], None] | No
     report(0.6)
     with replacing_folder(folder / "scenes") as temporary:
         scenes = write_series(temporary, seed, ground, lambda share: report(0.6 + 0.25 * share))
-        scenes += write_flights(temporary, seed, ground, polygons, index)
+        scenes += write_flights(temporary, seed, ground, polygons, index, [rectify.FLIGHT] if rectified else [])
     report(1.0)
     return Township(
         tuple(LayerFile(f.kind, folder / "layers" / f.path, f.edition, f.options) for f in layers),
@@ -82,7 +87,7 @@ def truth(happenings: Sequence[plan.Happening]) -> tuple[TruthEvent, ...]:
     lonlat = crs.transform(shapes, UTM, LONLAT)
     area = _area(shapes)
     return tuple(
-        TruthEvent(h.name, h.kind, g, h.appears_at, h.removed_at, h.expected, float(a), h.seen_by)
+        TruthEvent(h.name, h.kind, g, h.appears_at, h.removed_at, h.expected, float(a), h.seen_by, h.outcome)
         for h, g, a in zip(happenings, lonlat, area, strict=True)
     )
 

@@ -43,6 +43,10 @@ RUGGED = {
     "red_soil": 0.2,
     "rubble": 0.25,
     "grass": 0.18,
+    "thin_soil": 0.15,
+    "weedy_soil": 0.2,
+    "sown_soil": 0.18,
+    "restored": 0.16,
 }
 """material: contrast of its grain; 0.05 for others."""
 

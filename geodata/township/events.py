@@ -23,7 +23,7 @@ class TruthEvent:
     kind: one of ``KINDS``. geometry: lon, lat in EPSG:4490. expected: "flag" (by the layers a clue),
     "approved", "facility", or "none" (harmless, or no farmland). seen_by: "satellite", "drone" or
     "both": which series shows it on enough pixels. removed_at: None while it still stands.
-    area_m2: by the survey's formula.
+    area_m2: by the survey's formula. outcome: what became of it (``rectify.AFTERWARDS``), "" if nothing.
     """
 
     name: Text
@@ -34,6 +34,7 @@ class TruthEvent:
     expected: str
     area_m2: float
     seen_by: str
+    outcome: str = ""
 
     def stands(self, at: datetime) -> bool:
         return self.appears_at <= at and (self.removed_at is None or at < self.removed_at)

@@ -141,8 +141,15 @@ def _write_satellite(path: Path, at: datetime, numbers: NDArray[np.uint16], qual
 # --- the drone -------------------------------------------------------------------------------
 
 
-def write_flights(folder: Path, seed: int, ground: Ground, polygons: Geometries, index: land.Ints) -> list[SceneFile]:
-    """The orthomosaic pair over the drone's window, in zone 38."""
+def write_flights(
+    folder: Path,
+    seed: int,
+    ground: Ground,
+    polygons: Geometries,
+    index: land.Ints,
+    more: Sequence[tuple[str, tuple[float, float]]] = (),
+) -> list[SceneFile]:
+    """The orthomosaics over the drone's window, in zone 38: the pair, and ``more`` flights."""
     centre = shapely.get_coordinates(crs.transform(np.array([ground.window.centroid]), UTM, EAST_ZONE))[0]
     west, north = np.rint(centre + plan.DRONE_SIDE_M / 2 * np.array([-1, 1]))
     size = int(plan.DRONE_SIDE_M / drone.GSD_M)
@@ -154,7 +161,7 @@ def write_flights(folder: Path, seed: int, ground: Ground, polygons: Geometries,
 
     grown = seasons.crops(seed, ground.fields, ground.materials, ground.dlbm == "0101")
     files = []
-    for flight, shift_m in FLIGHTS:
+    for flight, shift_m in sorted((*FLIGHTS, *more)):
         at = datetime.fromisoformat(flight).replace(tzinfo=UTC)
         moved = partial(local, shift_m=shift_m)
         close = _close(seed, ground, polygons, index, grown, at, moved, size)

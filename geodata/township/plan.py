@@ -30,7 +30,8 @@ class Piece:
 
 @dataclass(frozen=True, eq=False)
 class Happening:
-    """A happening with its place. ``footprint``: what is true; in EPSG:32649."""
+    """A happening with its place. ``footprint``: what is true; in EPSG:32649. stages: (from which day, what is
+    seen then), after it was found; outcome: what the last of them is worth (``rectify.AFTERWARDS``)."""
 
     name: Text
     kind: str
@@ -41,11 +42,16 @@ class Happening:
     footprint: BaseGeometry
     pieces: tuple[Piece, ...]
     afterwards: tuple[Piece, ...] = ()
+    stages: tuple[tuple[datetime, tuple[Piece, ...]], ...] = ()
+    outcome: str = ""
 
     def pieces_on(self, at: datetime) -> tuple[Piece, ...]:
         """What of it can be seen on a day."""
         if at < self.appears_at:
             return ()
+        reached = [pieces for first, pieces in self.stages if first <= at]
+        if reached:
+            return reached[-1]
         if self.removed_at is None or at < self.removed_at:
             return self.pieces
         return self.afterwards if at < self.removed_at + timedelta(days=150) else ()
@@ -294,8 +300,15 @@ def drone_window(sites: Sites) -> shapely.Polygon:
     return shapely.box(place[0] - half, place[1] - half, place[0] + half, place[1] + half)
 
 
-def happenings(seed: int, sites: Sites) -> tuple[tuple[Happening, ...], shapely.Polygon]:
+Told = Callable[[Wish, Happening], Happening]
+
+
+def happenings(
+    seed: int, sites: Sites, more: Sequence[Wish] = (), told: Told = lambda wish, happening: happening
+) -> tuple[tuple[Happening, ...], shapely.Polygon]:
     """All happenings with their spots, and the window that the drone flies.
+
+    more: wishes placed after the township's own; told: what becomes of each of them.
 
     A ground without a spot for a wish goes without it; that of the default seed has all.
     """
@@ -304,29 +317,30 @@ def happenings(seed: int, sites: Sites) -> tuple[tuple[Happening, ...], shapely.
     parts = shapely.get_parts(np.array([f.geometry for f in sites.laid.features]))
     taken = list(shapely.buffer(parts, 5)) + list(shapely.buffer(sites.laid.houses, 6))
     found: list[Happening] = []
-    for wish in WISHES:
+    for wish in (*WISHES, *more):
         spot = _placed(rng, wish, sites, window, taken)
         if spot is None:
             continue
         footprint, pieces = spot
-        found.extend(_told(wish, footprint, pieces))
+        spoken = _told(wish, footprint, pieces)
+        found.extend(spoken if wish not in more else [told(wish, one) for one in spoken])
         taken.append(footprint.buffer(12 if wish.side == "D" else 70))
     return tuple(found), window
 
 
 def _told(wish: Wish, footprint: BaseGeometry, pieces: tuple[Piece, ...]) -> list[Happening]:
     after = (Piece(footprint, "restored"),) if wish.again else ()
-    removed = _day(wish.removed) if wish.removed else None
+    removed = day(wish.removed) if wish.removed else None
     first = Happening(
-        both(wish.msgid), wish.kind, wish.expected, _day(wish.appears), removed, wish.seen_by, footprint, pieces, after
+        both(wish.msgid), wish.kind, wish.expected, day(wish.appears), removed, wish.seen_by, footprint, pieces, after
     )
     if not wish.again:
         return [first]
     name = both("shed, built again on the same place")
-    return [first, Happening(name, wish.kind, wish.expected, _day(wish.again), None, wish.seen_by, footprint, pieces)]
+    return [first, Happening(name, wish.kind, wish.expected, day(wish.again), None, wish.seen_by, footprint, pieces)]
 
 
-def _day(text: str) -> datetime:
+def day(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 

@@ -56,13 +56,17 @@ SPECTRA: dict[str, tuple[float, ...]] = {
     "white": (0.330, 0.345, 0.350, 0.360, 0.340, 0.310),
     "blue_steel": (0.255, 0.185, 0.098, 0.225, 0.290, 0.260),
     "greenhouse": (0.205, 0.228, 0.232, 0.360, 0.270, 0.190),
+    "green_net": (0.052, 0.118, 0.066, 0.310, 0.280, 0.215),
+    "thin_soil": (0.090, 0.122, 0.160, 0.228, 0.290, 0.235),
+    "weedy_soil": (0.056, 0.088, 0.090, 0.250, 0.235, 0.150),
+    "sown_soil": (0.044, 0.080, 0.060, 0.300, 0.210, 0.112),
 }
 """material: reflectance in BANDS."""
 
 TEXTURE = {"pine": 0.20, "broadleaf": 0.22, "bamboo": 0.16, "shrub": 0.20, "orchard": 0.22, "tea": 0.12, "tree": 0.2}
 """material: relative contrast at 2 m; 0.05 for all others."""
 
-DECIDUOUS = {"broadleaf": 0.45, "shrub": 0.35, "orchard": 0.15, "grass": 1.0}
+DECIDUOUS = {"broadleaf": 0.45, "shrub": 0.35, "orchard": 0.15, "grass": 1.0, "weedy_soil": 0.9, "sown_soil": 0.6}
 """material: share that is dry in deep winter."""
 
 DOUBLE, SINGLE, DRYLAND, OTHER = range(4)

@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geodata.township import land, places, plan, survey
+from geodata.township import land, places, plan, rectify, survey
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,14 +26,15 @@ class Ground:
     window: shapely.Polygon
 
 
-def compute(seed: int) -> Ground:
-    """The same ground for the same seed, bit by bit."""
+def compute(seed: int, rectified: bool = False) -> Ground:
+    """The same ground for the same seed, bit by bit. rectified: with the events of ``rectify`` beside the others."""
     relief = land.relief(seed)
     fields = land.fields(seed, relief)
     laid = places.places(seed, relief)
     dlbm = survey.classes(seed, fields)
     village = survey.village_of(seed, fields)
     basic = survey.basic_farmland(seed, fields, dlbm, laid.hamlets)
-    happenings, window = plan.happenings(seed, plan.Sites(relief, fields, laid, dlbm, village, basic))
+    sites = plan.Sites(relief, fields, laid, dlbm, village, basic)
+    happenings, window = plan.happenings(seed, sites, rectify.WISHES if rectified else (), rectify.told)
     materials = survey.materials(seed, fields, dlbm, laid.hamlets)
     return Ground(relief, fields, laid, dlbm, village, basic, materials, happenings, window)
