@@ -13,7 +13,8 @@ from shapely.geometry.base import BaseGeometry
 
 from flows.settings import Workspace
 from geodata import sensors
-from geodata.chips import Bounds, Chip, crop, crop_pair
+from geodata.catalog import Catalog
+from geodata.chips import HIDDEN, Bounds, Chip, crop, crop_pair
 from geodata.crs import transform
 from geodata.filepixels import FilePixels
 from geodata.layers import Kind
@@ -21,7 +22,6 @@ from geodata.scene import Scene
 from maps import chips as pictures
 from maps.features import District, district
 from maps.publish import Picture, Surroundings
-from pipeline import quality
 from pipeline.cases.case import Case
 from pipeline.cases.events import Event
 
@@ -31,6 +31,8 @@ ENLARGED = 4
 """Pixels of a picture a pixel of the scene: more shows nothing more."""
 DATES_A_CASE = 8
 """Dates shown in the strip of a case: the pairs that saw it, then the newest others."""
+MOST_OPEN = 48
+"""Scenes open at once: a case shows few, neighbouring cases mostly the same."""
 SHOWN = {
     Kind.FARMLAND: ("DLBM", "DLMC"),
     Kind.BASIC_FARMLAND: ("YJJBNTTBBH",),
@@ -40,16 +42,47 @@ SHOWN = {
 }
 
 
+class OpenScenes:
+    """The pixels of scenes, each opened once and kept open until ``close()``; no more than ``most``
+    at a time, the least recently used goes first."""
+
+    def __init__(self, catalog: Catalog, most: int = MOST_OPEN) -> None:
+        self.catalog, self.most = catalog, most
+        self._open: dict[str, FilePixels] = {}
+
+    def __getitem__(self, scene: Scene) -> FilePixels:
+        pixels = self._open.pop(scene.id, None) or self.catalog.pixels(scene)
+        self._open[scene.id] = pixels  # the newest stand last
+        while len(self._open) > self.most:
+            self._open.pop(next(iter(self._open))).close()
+        return pixels
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def close(self) -> None:
+        while self._open:
+            self._open.popitem()[1].close()
+
+
 class Gathered:
-    """One publishing's view of a workspace; everything is read once."""
+    """One publishing's view of a workspace; everything is read once. A context manager: the scenes'
+    files stay open until it ends."""
 
     def __init__(self, office: Workspace, day: date) -> None:
         self.office = office
-        self.catalog = office.catalog
+        self.open = OpenScenes(office.catalog)
         self.layers = office.editions.on(day)
-        self.scenes: Mapping[str, Scene] = {scene.id: scene for scene in self.catalog.scenes()}
+        self.scenes: Mapping[str, Scene] = {scene.id: scene for scene in office.catalog.scenes()}
         self.cases = office.ledger.cases()
         self.events = office.ledger.events()
+        self._strips: dict[str, list[Scene]] = {}
+
+    def __enter__(self) -> Gathered:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.open.close()
 
     @cached_property
     def events_by_case(self) -> dict[str, list[Event]]:
@@ -81,6 +114,11 @@ class Gathered:
 
     def _dates(self, case: Case) -> list[Scene]:
         """The scenes of a case's strip, oldest first: those that flagged it, and others of a similar GSD over it."""
+        if case.number not in self._strips:
+            self._strips[case.number] = self._chosen(case)
+        return self._strips[case.number]
+
+    def _chosen(self, case: Case) -> list[Scene]:
         needed = [flag["change"][side] for flag in case.flags for side in ("before_id", "after_id")]
         gsd_m = min((self.scenes[id].gsd_m for id in needed if id in self.scenes), default=0.0)
         near = [
@@ -100,22 +138,19 @@ class Gathered:
         found: dict[str, Picture] = {}
         stretch = None
         if all(id in self.scenes for id in founding):
-            before, after = (self._file(id) for id in founding)
+            before, after = (self.open[self.scenes[id]] for id in founding)
             for id, chip in zip(founding, crop_pair(before, after, bounds, size_px), strict=True):
                 found[id] = _picture(chip)
                 stretch = chip.stretch
         for scene in self._dates(case):
             if scene.id not in found:
                 same = stretch if self._alike(scene, founding) else None
-                chip = crop(self._file(scene.id), bounds, size_px, stretch=same)
+                chip = crop(self.open[scene], bounds, size_px, stretch=same)
                 found[scene.id] = _picture(chip)
         return found
 
     def _alike(self, scene: Scene, ids: list[str]) -> bool:
         return all(id in self.scenes and self.scenes[id].platform == scene.platform for id in ids)
-
-    def _file(self, id: str) -> FilePixels:
-        return self.catalog.pixels(self.scenes[id])
 
     def thumbs(self) -> dict[str, Picture]:
         """One small picture of each scene that was inspected."""
@@ -123,7 +158,7 @@ class Gathered:
         found = {}
         for id in sorted(ids & set(self.scenes)):
             bounds: Bounds = self._footprints[id].bounds
-            chip = crop(self._file(id), bounds, THUMB_PX)
+            chip = crop(self.open[self.scenes[id]], bounds, THUMB_PX)
             found[id] = _picture(chip)
         return found
 
@@ -156,10 +191,10 @@ class Gathered:
         west, south, east, north = inside.bounds
         columns, rows = zip(*(~scene.geobox.affine * xy for xy in ((west, north), (east, south))), strict=True)
         roi = _within(rows, scene.geobox.height), _within(columns, scene.geobox.width)
-        with self.catalog.pixels(scene) as pixels:
-            bits = quality.bits(pixels.read(roi), sensors.QUALITY[scene.quality_codes])
-        hidden = bits & np.uint8(quality.Quality.CLOUD | quality.Quality.SHADOW | quality.Quality.CIRRUS)
-        return round(100 * float((hidden > 0).mean()), 1) if bits.size else None
+        codes = self.open[scene].codes(roi)
+        if codes is None or codes.size == 0:
+            return None
+        return round(100 * float(sensors.has_condition(codes, scene.quality_codes, HIDDEN).mean()), 1)
 
     def districts(self) -> list[District]:
         """The units held, and their counties and townships where only deeper units are."""

@@ -45,8 +45,8 @@ def publish(workspace: Path, out: Path | None = None) -> dict[str, Any]:
 def write(office: Workspace, out: Path) -> site.Published:
     """Everything the pages need from ledger and catalogue, written by ``maps.publish``."""
     ledger = office.ledger
-    gathered = Gathered(office, datetime.now(UTC).astimezone(BEIJING).date())
-    with step(tr("writing pages")) as progress:
+    day = datetime.now(UTC).astimezone(BEIJING).date()
+    with Gathered(office, day) as gathered, step(tr("writing pages")) as progress:
         return site.publish(
             out,
             scope=office.settings.bureau.name or both("All districts"),

@@ -66,7 +66,8 @@ class Catalog:
         InputError; then nothing was changed.
         """
         tell = progress or (lambda share: None)
-        files = [safe.local_file(path), *([safe.local_file(quality)] if quality is not None else [])]
+        given = [str(path)] if quality is None else [str(path), str(quality)]
+        files = [safe.local_file(file) for file in given]
         stamps = [_stamp(file) for file in files]
         provenance = {file.name: sha256(file) for file in files}
         if len(provenance) < len(files):
@@ -75,21 +76,7 @@ class Catalog:
         if (self._folder(id) / "item.json").exists():
             return self.scene(id), False
         tell(0.1)
-        header = imagefile.describe(files[0])
-        if min(header["width"], header["height"]) < MIN_PIXELS:
-            raise EmptyData(
-                "{path}: has only {w} × {h} pixels; name another file.",
-                path=path,
-                w=header["width"],
-                h=header["height"],
-            )
-        beside = (files[1], imagefile.describe(files[1], codes=True)) if quality is not None else None
-        said = identify.Said(platform, acquired, bands, crs)
-        plan = identify.plan(str(path), header, said, (str(quality), beside[1]) if beside else None)
-        _check_day(plan.acquired_at, path)
-        recipe = plan.recipe
-        if beside is not None:
-            recipe |= _quality_recipe(str(quality), beside[0], beside[1], plan.geobox)
+        plan, recipe = _planned(given, files, identify.Said(platform, acquired, bands, crs))
         self._sweep()
         try:
             with replacing_folder(self._folder(id)) as folder:
@@ -252,6 +239,26 @@ def sha256(path: Path) -> str:
     except OSError:
         raise UnreadableFile("{path}: cannot be read; check disk and permissions.", path=path) from None
     return digest.hexdigest()
+
+
+def _planned(given: Sequence[str], files: Sequence[Path], said: identify.Said) -> tuple[identify.Plan, dict[str, Any]]:
+    """What an image is, and how it is converted. given: it, and its quality file if there is one, as
+    the caller names them; files: the same as paths."""
+    path = given[0]
+    header = imagefile.describe(files[0])
+    if min(header["width"], header["height"]) < MIN_PIXELS:
+        raise EmptyData(
+            "{path}: has only {w} × {h} pixels; name another file.",
+            path=path,
+            w=header["width"],
+            h=header["height"],
+        )
+    beside = (given[1], imagefile.describe(files[1], codes=True)) if len(files) > 1 else None
+    plan = identify.plan(path, header, said, beside)
+    _check_day(plan.acquired_at, path)
+    if beside is None:
+        return plan, plan.recipe
+    return plan, plan.recipe | _quality_recipe(given[1], files[1], beside[1], plan.geobox)
 
 
 def _scene(id: str, plan: identify.Plan, provenance: dict[str, str], counts: dict[str, Any]) -> Scene:

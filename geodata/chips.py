@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,8 @@ from geodata.scene import Raster
 WEB = "EPSG:3857"
 RADIUS_M = 6_378_137.0
 NATURAL = ("red", "green", "blue")
+HIDDEN = ("cloud", "shadow", "cirrus")
+"""Conditions of the quality band under which the ground is not seen as it is."""
 MAX_CHIP_PX = 4096
 APART = 0.3
 """Medians that differ by more of the shared range than this: other light, or other units."""
@@ -56,10 +59,10 @@ def crop(
     where the bands are known, else the first three; 1 = grey; or names. stretch: as another chip has
     it, for the same look; else from the ``percentiles`` of what is seen.
     """
-    raster, bounds = _read(source, bounds_lonlat, size_px, bands)
+    raster = _read(source, bounds_lonlat, size_px, bands)
     if stretch is None:
         stretch = stretch_of([raster], percentiles)
-    return Chip(stretched(raster, stretch), bounds, raster.valid, stretch)
+    return Chip(stretched(raster, stretch), bounds_lonlat, raster.valid, stretch)
 
 
 def crop_pair(
@@ -76,12 +79,12 @@ def crop_pair(
     One stretch for both; where the light or the units differ (``APART``), each has the same stretch
     counted from its own median in its own quartile ranges.
     """
-    first, bounds = _read(before, bounds_lonlat, size_px, bands)
-    second, _ = _read(after, bounds_lonlat, size_px, bands)
+    first = _read(before, bounds_lonlat, size_px, bands)
+    second = _read(after, bounds_lonlat, size_px, bands)
     one, two = pair_stretch(first, second, percentiles)
     return (
-        Chip(stretched(first, one), bounds, first.valid, one),
-        Chip(stretched(second, two), bounds, second.valid, two),
+        Chip(stretched(first, one), bounds_lonlat, first.valid, one),
+        Chip(stretched(second, two), bounds_lonlat, second.valid, two),
     )
 
 
@@ -142,12 +145,10 @@ def stretched(raster: Raster, stretch: NDArray[np.float64]) -> NDArray[np.uint8]
     return np.ascontiguousarray(np.moveaxis(shown if len(shown) == 3 else np.repeat(shown[:1], 3, axis=0), 0, -1))
 
 
-def _read(
-    source: Source, bounds: Bounds, size_px: int | tuple[int, int], bands: int | Sequence[str]
-) -> tuple[Raster, Bounds]:
+def _read(source: Source, bounds: Bounds, size_px: int | tuple[int, int], bands: int | Sequence[str]) -> Raster:
+    """The bands that are shown, on the chip's grid."""
     grid = web_grid(bounds, size_px)
-    pixels = source.onto(grid) if isinstance(source, FilePixels) else FilePixels(source, onto=grid)
-    with pixels:
+    with FilePixels(source) if not isinstance(source, FilePixels) else nullcontext(source) as pixels:
         if not isinstance(bands, int) and (missing := [name for name in bands if name not in pixels.bands]):
             raise MissingOption(
                 "{path}: has no band {missing}, only {bands}; name others.",
@@ -155,9 +156,8 @@ def _read(
                 missing=", ".join(missing),
                 bands=", ".join(pixels.bands),
             )
-        raster = pixels.read((slice(0, grid.shape[0]), slice(0, grid.shape[1])))
-    chosen = [raster.bands.index(name) for name in _shown(raster.bands, bands)]
-    return Raster(raster.values[chosen], raster.valid, None, grid, tuple(raster.bands[i] for i in chosen)), bounds
+        shown = pixels.onto(grid, bands=_shown(pixels.bands, bands))
+        return shown.read((slice(0, grid.shape[0]), slice(0, grid.shape[1])))
 
 
 def _shown(available: Sequence[str], bands: int | Sequence[str]) -> Sequence[str]:

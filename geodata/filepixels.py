@@ -23,7 +23,7 @@ from geodata.scene import ROI, Raster
 class FilePixels:
     """A file's pixels (``scene.Pixels``). The file is opened at the first read and shut by ``close()``.
 
-    It can be pickled and copied to another process: it travels as path and settings.
+    It can be pickled and copied to another process: it travels by path and is opened there anew.
     """
 
     def __init__(
@@ -41,28 +41,29 @@ class FilePixels:
         onto: GeoBox | None = None,
         shift_m: tuple[float, float] = (0.0, 0.0),
     ) -> None:
-        self._settings: dict[str, Any] = {
-            "path": path,
-            "bands": bands,
-            "quality_codes": quality_codes,
-            "quality_path": quality_path,
-            "scale": scale,
-            "offset": offset,
-            "nodata": nodata,
-            "saturation": saturation,
-            "crs": crs,
-            "onto": onto,
-            "shift_m": shift_m,
-        }
+        """An image's pixels, on its own grid or on ``onto``.
+
+        bands: names of all bands in the file's order (an alpha or quality band among them is told by
+        its name); None = by the file's own descriptions, else ``band1``, ``band2`` ….
+        nodata: "tag" = what the file declares. scale, offset: applied to values, one or one a band.
+        onto: read by window where the grids differ by whole pixels, shifted by cubic convolution where
+        they differ by a part of one, else warped; coarser grids get the mean of what they cover.
+        shift_m: the image is moved by (east, north) metres on the target grid before that.
+        Without georeference ``geobox.crs`` is None.
+
+        Files of strangers are opened in a child (``safe.in_child``). Raises: UnreadableFile,
+        MissingOption where ``bands`` do not fit, CRSMissing.
+        """
         self.path = Path(path)
         self.saturation = saturation
         self._open: dict[Path, DatasetReader] = {}
         self._lock = threading.RLock()
-        dataset = self._dataset(self.path)
-        header = imagefile.header(dataset)
+        self._borrows = False
+        header = imagefile.header(self._dataset(self.path))
         self._mask = header["mask"]
         self._nodata: float | None = header["nodata"] if isinstance(nodata, str) else nodata
         self.bands, self._indexes, quality = _bands(self.path, header, bands)
+        self._unread: tuple[int, ...] = ()
         self.quality_codes = quality_codes or (quality[1] if quality else None)
         self._alpha = next((n for n, color in enumerate(header["colors"], start=1) if color == "alpha"), None)
         if self._alpha in self._indexes:  # the caller knows better than the file
@@ -73,13 +74,17 @@ class FilePixels:
         self._quality = self._quality_source(quality_path, quality)
         if self._quality is None:
             self.quality_codes = None
+        self._look(onto, shift_m)
+
+    def _look(self, onto: GeoBox | None, shift_m: tuple[float, float]) -> None:
+        """From now on the pixels are those of ``onto``."""
         # To move the image by a shift is to look at the file from a grid moved the other way.
         self.geobox = grids.moved(self._own, shift_m) if onto is None else onto
         self._looks = self._own if onto is None else grids.moved(onto, (-shift_m[0], -shift_m[1]))
         if (self._looks.crs is None) != (self._own.crs is None):
             raise CRSMissing(
                 "{path}: one of the two images has a coordinate system and the other has none; both must, or neither.",
-                path=path,
+                path=self.path,
             )
         self._shift = resample.relation(self._own, self._looks)
         self._quality_shift = resample.relation(self._quality[2], self._looks) if self._quality else None
@@ -94,14 +99,28 @@ class FilePixels:
         return Path(path), 1, grids.grid_of(header, path, None)
 
     def __getstate__(self) -> dict[str, Any]:
-        return self._settings
+        return {**self.__dict__, "_open": {}, "_lock": None, "_borrows": False}
 
-    def __setstate__(self, settings: dict[str, Any]) -> None:
-        self.__init__(**settings)  # type: ignore[misc]
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= {**state, "_lock": threading.RLock()}
 
-    def onto(self, grid: GeoBox | None, shift_m: tuple[float, float] = (0.0, 0.0)) -> FilePixels:
-        """The same pixels on another grid, with the image moved by (east, north) metres."""
-        return FilePixels(**{**self._settings, "onto": grid, "shift_m": shift_m})
+    def onto(
+        self, grid: GeoBox | None, shift_m: tuple[float, float] = (0.0, 0.0), bands: Sequence[str] | None = None
+    ) -> FilePixels:
+        """The same pixels on another grid, with the image moved by (east, north) metres.
+
+        They are read through the files of this one, and shut with it. bands: those of this one that
+        are read (a pixel is valid where they were measured); None = all. Raises: CRSMissing.
+        """
+        other = object.__new__(FilePixels)
+        other.__dict__ |= {**self.__dict__, "_borrows": True}
+        if bands is not None:
+            places = [self.bands.index(name) for name in bands]
+            other.bands, other._indexes = tuple(bands), tuple(self._indexes[place] for place in places)
+            other._unread = tuple(sorted({*self._indexes, *self._unread} - set(other._indexes)))
+            other._scale, other._offset = self._scale[places], self._offset[places]
+        other._look(grid, shift_m)
+        return other
 
     def __enter__(self) -> FilePixels:
         return self
@@ -110,6 +129,8 @@ class FilePixels:
         self.close()
 
     def close(self) -> None:
+        if self._borrows:
+            return
         with self._lock:
             for dataset in self._open.values():
                 dataset.close()
@@ -131,6 +152,12 @@ class FilePixels:
         if not valid.all():
             values[:, ~valid] = 0
         return Raster(values, valid, quality, target, self.bands)
+
+    def codes(self, roi: ROI) -> NDArray[np.integer] | None:
+        """The quality codes alone of the window ``roi``, (y, x); None where the quality is unknown.
+        Raises: UnreadableFile where the file is damaged."""
+        with self._lock, imagefile.reading(self.path):
+            return self._codes(roi)
 
     # -- values
 
@@ -195,6 +222,9 @@ class FilePixels:
         out_shape: tuple[int, int] | None,
     ) -> NDArray[np.bool_]:
         valid = grids.is_valid(raw, self._nodata)
+        if self._unread and self._nodata == 0 and raw.dtype.kind == "u" and not valid.all():
+            # What is zero in the bands that are read is dark or not there: the others tell.
+            valid |= grids.is_valid(imagefile.read_window(dataset, list(self._unread), inside, out_shape), 0)
         if self._alpha is not None:
             valid &= imagefile.read_window(dataset, self._alpha, inside, out_shape) >= grids.HALF_OPAQUE[raw.dtype.kind]
         elif self._mask == "mask":
@@ -231,46 +261,8 @@ class FilePixels:
         return resample.nearest(codes, *where.within(part[2], part[0], factor), fill)
 
 
-def open_pixels(
-    path: str | os.PathLike[str],
-    *,
-    bands: Sequence[str] | None = None,
-    quality_codes: str | None = None,
-    quality_path: str | os.PathLike[str] | None = None,
-    scale: float | Sequence[float] = 1.0,
-    offset: float | Sequence[float] = 0.0,
-    nodata: float | Literal["tag"] | None = "tag",
-    saturation: float | None = None,
-    crs: str | None = None,
-    onto: GeoBox | None = None,
-    shift_m: tuple[float, float] = (0.0, 0.0),
-) -> FilePixels:
-    """An image's pixels, on its own grid or on ``onto``.
-
-    bands: names of all bands in the file's order (an alpha or quality band among them is told by
-    its name); None = by the file's own descriptions, else ``band1``, ``band2`` ….
-    nodata: "tag" = what the file declares. scale, offset: applied to values, one or one a band.
-    onto: read by window where the grids differ by whole pixels, shifted by cubic convolution where
-    they differ by a part of one, else warped; coarser grids get the mean of what they cover.
-    shift_m: the image is moved by (east, north) metres on the target grid before that.
-    Without georeference ``geobox.crs`` is None.
-
-    Files of strangers are opened in a child (``safe.in_child``). Raises: UnreadableFile,
-    MissingOption where ``bands`` do not fit, CRSMissing.
-    """
-    return FilePixels(
-        path,
-        bands=bands,
-        quality_codes=quality_codes,
-        quality_path=quality_path,
-        scale=scale,
-        offset=offset,
-        nodata=nodata,
-        saturation=saturation,
-        crs=crs,
-        onto=onto,
-        shift_m=shift_m,
-    )
+open_pixels = FilePixels
+"""By this name the other rooms open an image."""
 
 
 def _bands(
