@@ -2,12 +2,36 @@
 
 Values in, values out; ``geodata.photofile`` opens the files. A field that is absent, empty or
 nonsense (a zero denominator, the day 0000:00:00, the place 0, 0) is None, never a guess.
+Tags: Exif 2.32 (CIPA DC-008), DJI's drone-dji and Pix4D's camera namespaces of XMP.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+DJI = "http://www.dji.com/drone-dji/1.0"
+PIX4D = "http://pix4d.com/camera/1.0"
+XAP = "http://ns.adobe.com/xap/1.0"
+HISTORY = "http://ns.adobe.com/xap/1.0/sType/ResourceEvent#"
+META = "adobe:ns:meta"
+
+RTK = {"0": "none", "16": "single", "34": "float", "50": "fixed"}
+DIAGONAL_35MM = 43.27
+"""Diagonal of the 36 × 24 mm frame, to which FocalLengthIn35mmFilm refers."""
+FIRST_YEAR = 2000
+"""A clock that says less was never set."""
+EDITORS = re.compile(
+    r"photoshop|lightroom|gimp|snapseed|picasa|meitu|美图|醒图|xingtu|paint|photo ?viewer|windows photo|photos? editor"
+    r"|acdsee|faststone|canva\b|pixlr|affinity|photoscape|xnview|irfanview|imagemagick|vsco|picsart|exiftool|wechat"
+    r"|capture one|darktable|rawtherapee",
+    re.IGNORECASE,
+)
+"""Programs that change pictures or their fields; firmware writes its version into the same tag."""
 
 
 @dataclass(frozen=True)
@@ -16,11 +40,13 @@ class Photo:
     which agrees with EPSG:4490 within a metre. taken_at, gps_at: UTC.
 
     time_source: "zone" (the clock's offset is written), "gps" (zone told by the time of GPS),
-    "assumed" (``assumed_zone`` was taken), "" (no time). heading_source: "exif", "gimbal",
-    "flight", "". heading_north: "true", "magnetic", "" (not said). pitch_deg: −90 looks straight
-    down. height_m: above take-off. fov_deg: horizontal field of view. rtk: "fixed", "float",
-    "single", "none" or the receiver's number. edited_with: the program that wrote it anew.
-    metadata: "none", "exif", "xmp", "exif+xmp". problems: keys of ``photofile.PROBLEMS``.
+    "assumed" (a zone was assumed), "" (no time). heading_source: "exif", "gimbal", "flight", "".
+    heading_north: "true", "magnetic", "" (not said). pitch_deg: −90 looks straight down.
+    height_m: above take-off. fov_deg: horizontal field of view. clock_gap_s: the camera's clock
+    minus the time of GPS. rtk: "fixed", "float", "single", "none" or the receiver's number.
+    edited_with: the program that wrote the file anew ("": one that gives no name). taken_px: size
+    in pixels as the camera took it, where the picture now has another. metadata: "none", "exif",
+    "xmp", "exif+xmp". problems: keys of ``photofile.PROBLEMS``.
     """
 
     media_type: str
@@ -29,6 +55,7 @@ class Photo:
     taken_at: datetime | None = None
     time_source: str = ""
     gps_at: datetime | None = None
+    clock_gap_s: float | None = None
     lon: float | None = None
     lat: float | None = None
     accuracy_m: float | None = None
@@ -43,5 +70,243 @@ class Photo:
     rtk: str | None = None
     camera: str | None = None
     edited_with: str | None = None
+    taken_px: tuple[int, int] | None = None
     metadata: str = "none"
     problems: tuple[str, ...] = ()
+
+
+Fields = Mapping[str, Any]
+"""EXIF tags by name: str, int, float (NaN for a zero denominator), or a list of them."""
+Xmp = Mapping[tuple[str, str], str]
+"""{(namespace without its last stroke, local name): text}."""
+
+
+def photo_of(media: str, size: tuple[int, int] | None, exif: Fields, gps: Fields, xmp: Xmp, offset_h: float) -> Photo:
+    """The photo that these fields describe.
+
+    size: (width, height) of the pixels as they lie in the file. offset_h: hours east of Greenwich
+    for a clock that names no zone.
+    """
+    found = Photo(media, *(size or (None, None)))
+    said = [name for name, fields in (("exif", {**exif, **gps}), ("xmp", xmp)) if fields]
+    found = replace(found, metadata="+".join(said) or "none", camera=_camera(exif))
+    for part in (_time(exif, gps, offset_h), _place(gps, xmp), _direction(gps, xmp), _edited(exif, xmp, size)):
+        problems = (*found.problems, *part.pop("problems", ()))
+        found = replace(found, **part, problems=problems)
+    return replace(found, fov_deg=_field_of_view(exif, xmp, size))
+
+
+def _camera(exif: Fields) -> str | None:
+    make, model = _text(exif.get("Make")), _text(exif.get("Model"))
+    named = model if model.lower().startswith(make.lower()) else f"{make} {model}"
+    return named.strip() or None
+
+
+# -- time
+
+
+def _time(exif: Fields, gps: Fields, offset_h: float) -> dict[str, Any]:
+    """DateTimeOriginal with its zone: the written one; else the one in which it agrees with the
+    time of GPS to five minutes; else the assumed one. The time of GPS alone stands for itself."""
+    gps_at = _gps_time(gps)
+    written = exif.get("DateTimeOriginal") or exif.get("DateTimeDigitized")
+    clock = _clock(written)
+    if clock is None:
+        unset = ("clock_unset",) if written else ()
+        return {"taken_at": gps_at, "time_source": "gps" if gps_at else "", "gps_at": gps_at, "problems": unset}
+    zone, source = _zone(exif.get("OffsetTimeOriginal") or exif.get("OffsetTime")), "zone"
+    if zone is None and gps_at:
+        quarters = (clock.replace(tzinfo=UTC) - gps_at) / timedelta(minutes=15)
+        near = timedelta(minutes=15) * round(quarters)
+        if abs(quarters - round(quarters)) <= 1 / 3 and timedelta(hours=-12) <= near <= timedelta(hours=14):
+            zone, source = timezone(near), "gps"
+    if zone is None:
+        zone, source = timezone(timedelta(hours=offset_h)), "assumed"
+    taken_at = clock.replace(tzinfo=zone).astimezone(UTC)
+    gap = (taken_at - gps_at).total_seconds() if gps_at else None
+    return {"taken_at": taken_at, "time_source": source, "gps_at": gps_at, "clock_gap_s": gap}
+
+
+def _clock(value: Any) -> datetime | None:
+    match = re.fullmatch(r"(\d{4})[:\-](\d\d)[:\-](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.\d+)?", _text(value))
+    if not match or int(match[1]) < FIRST_YEAR:
+        return None
+    try:
+        return datetime(*(int(group) for group in match.groups()))  # type: ignore[arg-type]
+    except ValueError:
+        return None
+
+
+def _zone(value: Any) -> timezone | None:
+    match = re.fullmatch(r"([+-])(\d\d):?(\d\d)", _text(value))
+    if _text(value) == "Z":
+        return UTC
+    if not match or int(match[2]) > 14 or int(match[3]) > 59:
+        return None
+    offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
+    return timezone(-offset if match[1] == "-" else offset)
+
+
+def _gps_time(gps: Fields) -> datetime | None:
+    numbers = _numbers(gps.get("GPSTimeStamp"), 3)
+    if numbers is None or not (0 <= numbers[0] < 24 and 0 <= numbers[1] < 60 and 0 <= numbers[2] < 61):
+        return None
+    day = _clock(f"{_text(gps.get('GPSDateStamp'))} 00:00:00")
+    return (
+        None
+        if day is None
+        else day.replace(tzinfo=UTC) + timedelta(hours=numbers[0], minutes=numbers[1], seconds=round(numbers[2], 3))
+    )
+
+
+# -- place
+
+
+def _place(gps: Fields, xmp: Xmp) -> dict[str, Any]:
+    lat = _degrees(gps.get("GPSLatitude"), gps.get("GPSLatitudeRef"), "NS", 90)
+    lon = _degrees(gps.get("GPSLongitude"), gps.get("GPSLongitudeRef"), "EW", 180)
+    claimed = "GPSLatitude" in gps or "GPSLongitude" in gps
+    if lat is None or lon is None:
+        lat = _bounded(xmp.get((DJI, "GpsLatitude")), 90)
+        # Old firmware wrote the name with a slip of the pen.
+        lon = _bounded(xmp.get((DJI, "GpsLongitude"), xmp.get((DJI, "GpsLongtitude"))), 180)
+        claimed |= (DJI, "GpsLatitude") in xmp
+    rtk = xmp.get((DJI, "RtkFlag"))
+    found: dict[str, Any] = {
+        "rtk": None if rtk is None else RTK.get(rtk.strip(), rtk.strip()),
+        "height_m": _number(xmp.get((DJI, "RelativeAltitude"))),
+        "position_method": _method(gps.get("GPSProcessingMethod")),
+        "datum": _text(gps.get("GPSMapDatum")),
+    }
+    void = _text(gps.get("GPSStatus")) == "V" or xmp.get((DJI, "GpsStatus"), "").strip().lower() == "invalid"
+    if lat is None or lon is None or (lat == 0 and lon == 0) or void:
+        return {**found, "problems": ("position_void" if void else "position_unusable",)} if claimed or void else found
+    return {**found, "lon": lon, "lat": lat, "accuracy_m": _accuracy(gps, xmp)}
+
+
+def _accuracy(gps: Fields, xmp: Xmp) -> float | None:
+    stated = _number(gps.get("GPSHPositioningError"))
+    if stated is None:
+        stated = _number(xmp.get((PIX4D, "GPSXYAccuracy")))
+    if stated is None:
+        deviations = [_number(xmp.get((DJI, name))) for name in ("RtkStdLon", "RtkStdLat")]
+        if None not in deviations:
+            stated = math.hypot(*(d for d in deviations if d is not None))
+    return stated if stated is not None and stated > 0 else None
+
+
+def _degrees(value: Any, hemisphere: Any, letters: str, limit: float) -> float | None:
+    """Degrees, minutes, seconds with their hemisphere; without a hemisphere the sign is unknown."""
+    letter = _text(hemisphere).upper()[:1]
+    parts = _numbers(value)
+    if not parts or letter not in tuple(letters) or any(p < 0 for p in parts) or len(parts) > 3:
+        return None
+    degrees = sum(part / 60**i for i, part in enumerate(parts))
+    return (-degrees if letter == letters[1] else degrees) if degrees <= limit else None
+
+
+def _method(value: Any) -> str:
+    """GPS, CELLID, WLAN, MANUAL, …: after the eight bytes that name the character set."""
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value if isinstance(value, str) else ""
+    return re.sub(r"^(ASCII|UNICODE|JIS)\0*", "", text).replace("\0", "").strip().upper()
+
+
+# -- direction
+
+
+def _direction(gps: Fields, xmp: Xmp) -> dict[str, Any]:
+    """A drone's gimbal before EXIF: on drones GPSImgDirection may be that of the body. Course over
+    ground (GPSTrack) is no direction of view."""
+    yaw, pitch = xmp.get((PIX4D, "Yaw")), _number(xmp.get((PIX4D, "Pitch")))
+    for number, source, north, tilt in (
+        (_number(xmp.get((DJI, "GimbalYawDegree"))), "gimbal", "true", _number(xmp.get((DJI, "GimbalPitchDegree")))),
+        (_number(yaw), "gimbal", "true", None if pitch is None else pitch - 90),  # of a camera mounted to look down
+        (_number(gps.get("GPSImgDirection")), "exif", _north(gps), None),
+        (_number(xmp.get((DJI, "FlightYawDegree"))), "flight", "true", _number(xmp.get((DJI, "GimbalPitchDegree")))),
+    ):
+        if number is not None and -360 <= number <= 360:
+            return {
+                "heading_deg": round(number % 360, 6) % 360,
+                "heading_source": source,
+                "heading_north": north,
+                "pitch_deg": tilt,
+            }
+    return {"pitch_deg": _number(xmp.get((DJI, "GimbalPitchDegree")))}
+
+
+def _north(gps: Fields) -> str:
+    return {"T": "true", "M": "magnetic"}.get(_text(gps.get("GPSImgDirectionRef")).upper()[:1], "")
+
+
+def _field_of_view(exif: Fields, xmp: Xmp, size: tuple[int, int] | None) -> float | None:
+    """Horizontal field of view, degrees, of the picture as it is looked at.
+
+    From the calibrated focal length in pixels; else from the 35 mm one, which is taken over the
+    diagonal; else from the focal length and the pixels per length on the sensor.
+    """
+    if not size or min(size) <= 0:
+        return None
+    width, height = size
+    taken_width = max(_number(exif.get("ExifImageWidth")) or width, 1.0)
+    focal_px = _number(xmp.get((DJI, "CalibratedFocalLength")))
+    film, focal_mm = _number(exif.get("FocalLengthIn35mmFilm")), _number(exif.get("FocalLength"))
+    per_unit = _number(exif.get("FocalPlaneXResolution"))
+    unit_mm = {2: 25.4, 3: 10.0, 4: 1.0}.get(_number(exif.get("FocalPlaneResolutionUnit")) or 0)
+    if not focal_px and film:
+        focal_px = film / DIAGONAL_35MM * math.hypot(width, height)
+    elif not focal_px and focal_mm and per_unit and unit_mm:
+        focal_px = focal_mm * per_unit / unit_mm * (width / taken_width)
+    if not focal_px or focal_px <= 0:
+        return None
+    upright = _number(exif.get("Orientation")) in (5, 6, 7, 8)
+    angle = 2 * math.degrees(math.atan((height if upright else width) / (2 * focal_px)))
+    return round(angle, 2) if 1 <= angle <= 170 else None
+
+
+# -- what was done to the file
+
+
+def _edited(exif: Fields, xmp: Xmp, size: tuple[int, int] | None) -> dict[str, Any]:
+    """edited_with: an editor by its name; else a file written more than a minute after the shutter."""
+    names = [_text(exif.get(tag)) for tag in ("Software", "ProcessingSoftware")]
+    names += [xmp.get(key, "").strip() for key in ((XAP, "CreatorTool"), (HISTORY, "softwareAgent"), (META, "xmptk"))]
+    found: dict[str, Any] = {"edited_with": next((name for name in names if EDITORS.search(name)), None)}
+    shutter, written = _clock(exif.get("DateTimeOriginal")), _clock(exif.get("DateTime"))
+    if found["edited_with"] is None and shutter and written and written - shutter > timedelta(minutes=1):
+        found["edited_with"] = names[0]
+    taken = [_number(exif.get(name)) for name in ("ExifImageWidth", "ExifImageHeight")]
+    if size and all(taken):
+        was, now = sorted(int(t or 0) for t in taken), sorted(size)
+        if any(abs(a - b) > 0.02 * max(a, b) for a, b in zip(was, now, strict=True)):
+            found["taken_px"] = (int(taken[0] or 0), int(taken[1] or 0))
+    return found
+
+
+# -- numbers and texts as files have them
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    return value.split("\0")[0].strip() if isinstance(value, str) else ""
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _numbers(value: Any, count: int | None = None) -> list[float] | None:
+    values = value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else [value]
+    numbers = [_number(v) for v in values]
+    if None in numbers or (count is not None and len(numbers) != count):
+        return None
+    return [n for n in numbers if n is not None]
+
+
+def _bounded(value: Any, limit: float) -> float | None:
+    number = _number(value)
+    return number if number is not None and abs(number) <= limit else None
