@@ -251,7 +251,7 @@ def _field_of_view(exif: Fields, xmp: Xmp, size: tuple[int, int] | None) -> floa
     focal_px = _number(xmp.get((DJI, "CalibratedFocalLength")))
     film, focal_mm = _number(exif.get("FocalLengthIn35mmFilm")), _number(exif.get("FocalLength"))
     per_unit = _number(exif.get("FocalPlaneXResolution"))
-    unit_mm = {2: 25.4, 3: 10.0, 4: 1.0}.get(_number(exif.get("FocalPlaneResolutionUnit")) or 0)
+    unit_mm = {2: 25.4, 3: 10.0, 4: 1.0}.get(int(_number(exif.get("FocalPlaneResolutionUnit")) or 0))
     if not focal_px and film:
         focal_px = film / DIAGONAL_35MM * math.hypot(width, height)
     elif not focal_px and focal_mm and per_unit and unit_mm:
