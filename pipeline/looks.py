@@ -22,8 +22,10 @@ VEGETATED = 0.20
 """Scaled vegetation (``_green``) at and above which ground counts as vegetated."""
 EXPOSED, EXPOSED_GAIN = 0.50, 0.15
 """Brightness, and its gain over both the ground before and the surroundings, of ground laid bare or built on.
-The brightness is asked on AFTER's own scale too: after a harvest many fields are brighter than any was
-BEFORE, and none of them is news."""
+What only caught up with the brightness around it (``apart`` below the gain) is none of it."""
+OF_ITS_DAY = 0.50
+"""Brightness on AFTER's own scale, asked too: after a harvest many fields are brighter than any was BEFORE,
+and none of them is news."""
 BRIGHT = 0.75
 """Brightness that the fields of most images do not reach."""
 STOOD_OUT = 1.35
@@ -99,11 +101,11 @@ class Looks:
 
     @property
     def exposed(self) -> bool:
-        if self.of_its_day < EXPOSED:
+        if self.of_its_day < OF_ITS_DAY:
             return False
         if self.after.bright >= EXPOSED and self.gain >= EXPOSED_GAIN:
             return True
-        return self.after.bright >= BRIGHT and self.brightened >= 0.2
+        return self.after.bright >= BRIGHT and self.brightened >= 0.2 and self.apart >= EXPOSED_GAIN
 
     @property
     def brightened(self) -> float:
@@ -160,7 +162,9 @@ def look(spectra: Spectra, statistics: BandStatistics, geometry: BaseGeometry, g
 def kind_of(looks: Looks, gsd_m: float) -> tuple[str, float]:
     """(kind, evidence 0 to 1): what the patch now most looks like; "crop" = still a field, "same" = as before."""
     now, before = looks.after, looks.before
-    if looks.bright_before and not now.water and not now.vegetated and now.bright >= EXPOSED:
+    # Beside crops in full growth concrete is as dark in the infrared as water: bright at both dates, it is no pond.
+    filled = now.water and now.bright < BRIGHT
+    if looks.bright_before and not filled and not now.vegetated and now.bright >= EXPOSED:
         return "same", 0.0
     if now.water and looks.beyond >= 0.15 and looks.wetter >= 0.15:
         return "pond", _ramp(looks.beyond, 0.2, 0.6)
@@ -168,7 +172,7 @@ def kind_of(looks: Looks, gsd_m: float) -> tuple[str, float]:
         return _green_kind(looks)
     narrow = looks.width_m <= 12 + 1.5 * gsd_m
     if looks.elongated and narrow and looks.exposed:
-        return "road", 0.5 + 0.5 * _ramp(looks.length_m / looks.width_m, 5, 15)
+        return "road", 0.4 * _ramp(looks.length_m / looks.width_m, 5, 15) + 0.6 * _strength(looks)
     if looks.exposed:
         return _exposed_kind(looks, gsd_m)
     if before.vegetated and looks.apart >= STANDS_OUT and looks.beyond >= STANDS_OUT:
@@ -192,10 +196,15 @@ def _green_kind(looks: Looks) -> tuple[str, float]:
     return "crop", 0.0
 
 
+def _strength(looks: Looks) -> float:
+    """0 to 1: how much brighter it is than what stood there and what surrounds it."""
+    return _ramp(looks.gain, EXPOSED_GAIN, 0.6)
+
+
 def _exposed_kind(looks: Looks, gsd_m: float) -> tuple[str, float]:
     """Bright now: plastic, roof, concrete or bare soil."""
     now = looks.after
-    strength = _ramp(looks.gain, EXPOSED_GAIN, 0.6)
+    strength = _strength(looks)
     if now.blue is not None and now.blue <= -0.2:
         return "earthwork", 0.6 * strength
     if now.green is not None and now.green >= 0.08 and looks.infrared and now.bright >= 0.75:

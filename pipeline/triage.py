@@ -24,7 +24,7 @@ from pipeline.looks import SAME_AS_RING, Looks, kind_of, look
 from pipeline.overlay import Occupied
 from pipeline.plain import rounded, to_plain
 
-VERSION = "1"
+VERSION = "2"
 """Goes into the id of an inspection: where the rules below are changed it is raised, and a pair that was
 judged by the old ones may be judged again."""
 

@@ -157,6 +157,33 @@ def test_a_road_that_was_there_is_nothing_new_however_bright_it_shines():
     assert judge(spectra(ring, now, ring, ring), geometry=square(20, 300)).kind == "road"
 
 
+def test_concrete_as_dark_in_the_infrared_as_water_has_not_become_a_pond():
+    """Bright at both dates, 0.3 brighter now; its infrared, 0.2, is that of water beside crops in full growth."""
+    before, now = (1.0, 1.0, 1.0, 0.2), (1.3, 1.3, 1.3, 0.2)
+    outcome = judge(spectra(before, now))
+    assert outcome.reason == "seasonal"
+    assert "Bright before" in outcome.text["en"]
+    # A bright field under muddy water is darker to the eye too, and new.
+    assert judge(spectra((0.8, 0.8, 0.8, 0.7), (0.5, 0.6, 0.4, 0.02))).kind == "pond"
+
+
+@pytest.mark.parametrize(("ring", "flagged"), [(0.75, False), (0.50, True)])
+def test_a_field_that_only_became_as_bright_as_its_neighbours_is_no_work(ring, flagged):
+    """From 0.50 to 0.85; neighbours at 0.75 at both dates are 0.10 away, those at 0.50 are 0.35 away."""
+    found = judge(spectra((0.50,) * 4, (0.85,) * 4, (ring,) * 4, (ring,) * 4))
+    assert isinstance(found, Flag) == flagged
+    assert flagged or found.reason == "seasonal"
+
+
+def test_a_road_is_as_sure_as_it_is_brighter_not_only_longer():
+    """Gains of 0.20 and 0.60 over ground and surroundings of 0.40."""
+    field, road = (0.4,) * 4, {"geometry": square(20, 300), "score": 0.7, "area_px": 20}
+    faint, plain = (judge(spectra(field, (0.4 + gain,) * 4, field, field), **road) for gain in (0.20, 0.60))
+    assert plain.kind == "road"
+    assert isinstance(faint, Outcome)
+    assert faint.reason == "unsure"
+
+
 def test_bright_for_the_day_before_but_not_among_its_own_day_s_fields_is_a_harvest():
     """BEFORE ends at 1.0; AFTER, harvested all over, at 2.0: 0.8 is less than half of its day's brightness."""
     seen = spectra(STUBBLE, SOIL, STUBBLE, STUBBLE)
