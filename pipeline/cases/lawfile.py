@@ -124,7 +124,7 @@ class Table:
 
     def _get(self, key: str) -> Any:
         if key not in self.data:
-            self.wrong(key, both("missing"))
+            self.wrong(key, both("is missing"))
         return self.data[key]
 
     def text(self, key: str, default: str | None = None, *, empty: bool = False) -> str:
