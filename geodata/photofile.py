@@ -84,7 +84,9 @@ def read_here(path: str, offset_h: float) -> dict[str, Any]:
     elif media in FORMATS:
         size, exif, xmp = _pillow(file, media, path)
     else:
-        raise UnreadableFile("{path}: by its content this is no photo (JPEG, PNG, TIFF, WebP, HEIC).", path=path)
+        raise UnreadableFile(
+            "{path}: by its content this is no photo (JPEG, PNG, TIFF, WebP, HEIC); check the file.", path=path
+        )
     problems = [] if exif else ["exif_unreadable"]
     try:
         fields = _xmp(xmp)
@@ -121,7 +123,7 @@ def _pillow(file: Path, media: str, path: str) -> tuple[tuple[int, int], Exif | 
             return size, _exif(image.getexif), xmp.encode() if isinstance(xmp, str) else xmp
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UnreadableFile(
-            "{path}: it claims more than {limit} million pixels; that is no photo.",
+            "{path}: it claims more than {limit} million pixels, which no photo has; check the file.",
             path=path,
             limit=MAX_PIXELS // 10**6,
         ) from None

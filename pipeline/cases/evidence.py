@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -191,10 +191,13 @@ def _place(e: Evidence, geometry: BaseGeometry, reach_m: float, unknown_m: float
         return [Finding("no_position", both("No position: it is not known where this was taken."), True)]
     heading = e.heading_deg if e.heading_deg is not None and math.isfinite(e.heading_deg) else None
     seen = look(e.lon, e.lat, heading, geometry, reach_m)
-    found.append(_standing(e, seen, unknown_m))
+    standing = _standing(e, seen, unknown_m)
+    found.append(standing)
     if not seen.inside:
         downward = e.pitch_deg is not None and e.pitch_deg <= DOWNWARD_PITCH_DEG
-        found.append(_downward(e, seen) if downward else _facing(e, seen, heading, reach_m))
+        view = _downward(e, seen) if downward else _facing(e, seen, heading, reach_m)
+        # From a road, facing the ground, is how most are taken: only not facing makes outside a doubt.
+        found = [replace(standing, doubt=standing.key == "outside" and view.key != "facing"), view]
         if heading is not None and not downward:
             found += _north(e)
     if e.mock:

@@ -204,8 +204,8 @@ class EvidenceStore:
             media = safe.in_child(where, str(arrived), said, about=said, limits=_CHILD)
         if not media:
             raise UnreadableFile(
-                "{path}: by its content none of the kinds taken as evidence (JPEG, PNG, HEIC, WebP, TIFF, PDF, MP4, DOCX,"
-                " XLSX, OFD); save it as one of them.",
+                "{path}: by its content none of the kinds taken as evidence (JPEG, PNG, HEIC, WebP, TIFF, PDF, MP4,"
+                " DOCX, XLSX, OFD); save it as one of them.",
                 path=said,
             )
         return media
