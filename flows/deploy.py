@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from flows import engine
-from flows.settings import Workspace, engine_environment
+from flows.settings import FILE, Workspace, engine_environment
 from geodata import atomic
 from geodata.errors import InputError
 
@@ -28,6 +29,7 @@ def server(office: Workspace) -> Iterator[str]:
         yield running
         return
     engine.check_loopback()
+    _check_port(office)
     home = office.root / ".prefect" / "server"
     home.mkdir(parents=True, exist_ok=True)
     note = office.root / ".prefect" / "server.json"
@@ -40,8 +42,25 @@ def server(office: Workspace) -> Iterator[str]:
             note.unlink(missing_ok=True)
 
 
+def _check_port(office: Workspace) -> None:
+    """Raises: InputError if the port is held: whoever answers there would be taken for our server."""
+    port = office.settings.prefect.port
+    try:
+        with socket.socket() as probe:
+            if os.name == "posix":  # as the server itself binds; elsewhere it would share a port in use
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            "{path}: [prefect] port = {port} cannot be used ({error}); write a free one, as 4211.",
+            path=office.root / FILE,
+            port=port,
+            error=getattr(error, "strerror", None) or error,
+        ) from None
+
+
 def plans(office: Workspace) -> dict[str, str]:
-    """{flow: cron} of what is scheduled. Raises: InputError naming a cron line that is none."""
+    """{flow: cron} of what is scheduled. Raises: InputError naming a cron line that is none, or if all are empty."""
     from cronsim import CronSim, CronSimError
 
     wanted = {name: getattr(office.settings.schedule, name) for name in ("ingest", "inspect", "publish")}
@@ -53,11 +72,16 @@ def plans(office: Workspace) -> dict[str, str]:
         except CronSimError:
             raise InputError(
                 '{path}: [schedule] {name} = "{cron}" is no cron line; write five fields, as 0 3 * * *.',
-                path=office.root / "gengxun.toml",
+                path=office.root / FILE,
                 name=name,
                 cron=cron,
             ) from None
-    return {name: cron for name, cron in wanted.items() if cron}
+    planned = {name: cron for name, cron in wanted.items() if cron}
+    if not planned:
+        raise InputError(
+            '{path}: [schedule] has no cron line; write one, as inspect = "0 3 * * *".', path=office.root / FILE
+        )
+    return planned
 
 
 def schedule(office: Workspace) -> None:

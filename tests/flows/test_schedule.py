@@ -59,6 +59,23 @@ def test_no_other_line_passes_for_a_schedule(tmp_path: Path, cron: str) -> None:
         plans(open_workspace(tmp_path))
 
 
+def test_a_port_in_use_is_not_shared(gengxun, workspace: Path) -> None:
+    with taken_port() as port:
+        configure(workspace, prefect=f"port = {port}")
+        ran = gengxun("schedule", cwd=workspace)
+    assert ran.code == 2
+    assert ran.err.strip().splitlines()[-1] == (
+        f"{workspace / 'gengxun.toml'}: [prefect] port = {port} cannot be used (Address already in use);"
+        " write a free one, as 4211."
+    )
+
+
+def test_no_line_at_all_is_said(tmp_path: Path) -> None:
+    configure(tmp_path, schedule='ingest = ""\ninspect = ""\npublish = ""')
+    with pytest.raises(InputError, match="has no cron line"):
+        plans(open_workspace(tmp_path))
+
+
 def test_an_empty_line_is_no_schedule(tmp_path: Path) -> None:
     configure(tmp_path, schedule='publish = ""')
     assert plans(open_workspace(tmp_path)) == {"ingest": "*/15 * * * *", "inspect": "0 3 * * *"}
