@@ -50,9 +50,11 @@ class Reader:
     StepRefused that names step and field.
     """
 
-    def __init__(self, step: Text, payload: Mapping[str, Any]) -> None:
+    def __init__(self, step: Text, payload: Mapping[str, Any], fields: Mapping[str, Text] | None = None) -> None:
+        """fields: names of the fields, for the sentences."""
         self.step = step
         self.payload = payload
+        self.fields = fields or {}
         self.read: dict[str, Any] = {}
 
     def has(self, name: str) -> bool:
@@ -60,17 +62,23 @@ class Reader:
 
     def _given(self, name: str) -> Any:
         if not self.has(name):
-            raise StepRefused("{step}: {field} is missing; give it.", step=self.step, field=name)
+            raise StepRefused(
+                "{step}: {field} is missing; give {name}=…", step=self.step, field=self._named(name), name=name
+            )
         return self.payload[name]
 
     def _wrong(self, name: str, wanted: str) -> StepRefused:
         return StepRefused(
-            "{step}: {field} reads {value}; give {wanted}.",
+            "{step}: {name} reads {value}; give {field} as {wanted}.",
             step=self.step,
-            field=name,
+            name=name,
             value=self.payload[name],
+            field=self._named(name),
             wanted=wanted,
         )
+
+    def _named(self, name: str) -> Text | str:
+        return self.fields.get(name, name)
 
     def text(self, name: str) -> str:
         value = self._given(name)
@@ -99,12 +107,30 @@ class Reader:
         self.read[name] = list(found)
         return found
 
-    def day(self, name: str) -> date:
+    def day(self, name: str, *, earliest: date | None = None, latest: date | None = None) -> date:
         value = self._given(name)
         try:
             found = date.fromisoformat(str(value)[:10])
         except ValueError:
             raise self._wrong(name, "YYYY-MM-DD") from None
+        if latest is not None and found > latest:
+            raise StepRefused(
+                "{step}: {field} {day} lies after {limit}; mend {name}.",
+                step=self.step,
+                field=self._named(name),
+                day=found,
+                limit=latest,
+                name=name,
+            )
+        if earliest is not None and found < earliest:
+            raise StepRefused(
+                "{step}: {field} {day} lies before {limit}; mend {name}.",
+                step=self.step,
+                field=self._named(name),
+                day=found,
+                limit=earliest,
+                name=name,
+            )
         self.read[name] = found.isoformat()
         return found
 

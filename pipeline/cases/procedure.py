@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 OFFICER = "district_officer"
 LEGAL = "legal_reviewer"
 LEADER = "leader"
+SYSTEM = "system"
+ADMINISTRATOR = "administrator"
 
 
 class State(StrEnum):
@@ -30,6 +32,7 @@ class State(StrEnum):
     NOT_PUNISHED = "NOT_PUNISHED"
     REFERRED = "REFERRED"
     TERMINATED = "TERMINATED"
+    ENDED = "ENDED"
     WITHDRAWN = "WITHDRAWN"
     CLOSED = "CLOSED"
 
@@ -61,6 +64,7 @@ class Step(StrEnum):
     DEFER = "defer"
     HOLD = "hold"
     RELEASE = "release"
+    ANNUL = "annul"
     URGE = "urge"
     APPLY = "apply"
     EXECUTE = "execute"
@@ -69,8 +73,10 @@ class Step(StrEnum):
     RESUME = "resume"
     REFER = "refer"
     TERMINATE = "terminate"
+    END_EXECUTION = "end_execution"
     WITHDRAW = "withdraw"
     CLOSE = "close"
+    RECOUNT = "recount"
 
 
 BACK = "BACK"
@@ -96,8 +102,9 @@ def _to(then: State | str, *states: State | None) -> dict[State | None, State | 
 
 
 S = State
-_BEFORE_DECISION = (S.FILED, S.INVESTIGATING, S.INVESTIGATED, S.NOTIFIED, S.HEARING)
-_IN_FORCE = (S.SERVED, S.URGED, S.APPLIED, S.EXECUTING)
+BEFORE_DECISION = (S.FILED, S.INVESTIGATING, S.INVESTIGATED, S.NOTIFIED, S.HEARING)
+IN_FORCE = (S.SERVED, S.URGED, S.APPLIED, S.EXECUTING)
+FINAL = (S.WITHDRAWN, S.CLOSED)
 
 TABLE: Mapping[Step, Way] = {
     Step.FILE: Way(
@@ -106,8 +113,8 @@ TABLE: Mapping[Step, Way] = {
     Step.INVESTIGATE: Way((OFFICER,), _to(S.INVESTIGATING, S.FILED), ("officers",)),
     Step.PRESERVE: Way((OFFICER,), _stays(S.INVESTIGATING), ("items", "approved_by"), ("2004",)),
     Step.PRESERVE_DECIDE: Way((OFFICER,), _stays(S.INVESTIGATING), ("result",)),
-    Step.EXCLUDE: Way((OFFICER,), _stays(*_BEFORE_DECISION), ("ground", "from", "to")),
-    Step.EXTEND: Way((LEADER,), _stays(*_BEFORE_DECISION), ("reason",), ("2999",)),
+    Step.EXCLUDE: Way((OFFICER,), _stays(*BEFORE_DECISION), ("ground", "from", "to")),
+    Step.EXTEND: Way((LEADER,), _stays(*BEFORE_DECISION), ("reason",), ("2999",)),
     Step.REPORT: Way(
         (OFFICER,), _to(S.INVESTIGATED, S.INVESTIGATING), ("complex", "major", "public_interest"), ("2003",)
     ),
@@ -135,16 +142,17 @@ TABLE: Mapping[Step, Way] = {
         ("received_on", "method"),
         ("8007",),
     ),
-    Step.PUBLISH: Way((OFFICER, LEADER), _stays(*_IN_FORCE), ("where",)),
-    Step.UNPUBLISH: Way((OFFICER, LEADER), _stays(S.ANNULLED, *_IN_FORCE), ("reason",)),
-    Step.PAY: Way((OFFICER,), _stays(*_IN_FORCE), ("yuan", "paid_on"), ("payment_receipt",)),
-    Step.DEFER: Way((LEADER,), _stays(*_IN_FORCE), ("until", "reason")),
-    Step.HOLD: Way((OFFICER, LEGAL), _to(S.ON_HOLD, *_IN_FORCE), ("kind", "started_on", "number")),
+    Step.PUBLISH: Way((OFFICER, LEADER), _stays(*IN_FORCE), ("where",)),
+    Step.UNPUBLISH: Way((OFFICER, LEADER), _stays(S.ANNULLED, *IN_FORCE), ("reason",)),
+    Step.PAY: Way((OFFICER,), _stays(*IN_FORCE), ("yuan", "paid_on"), ("payment_receipt",)),
+    Step.DEFER: Way((LEADER,), _stays(*IN_FORCE), ("until", "reason")),
+    Step.HOLD: Way((OFFICER, LEGAL), _to(S.ON_HOLD, *IN_FORCE), ("kind", "started_on", "number")),
     Step.RELEASE: Way((OFFICER, LEGAL), _to(BACK, S.ON_HOLD), ("result", "ended_on")),
+    Step.ANNUL: Way((OFFICER, LEGAL), _to(S.ANNULLED, S.ON_HOLD), ("reason", "ended_on")),
     Step.URGE: Way((OFFICER,), _to(S.URGED, S.SERVED, S.EXECUTING), ("received_on",), ("7002", "8007")),
     Step.APPLY: Way((OFFICER,), _to(S.APPLIED, S.URGED), ("court",), ("7003",)),
-    Step.EXECUTE: Way((OFFICER,), _to(S.EXECUTING, *_IN_FORCE), ("performed",), ("7005",)),
-    Step.HAND_OVER: Way((OFFICER,), _stays(*_IN_FORCE), ("to",), ("7001",)),
+    Step.EXECUTE: Way((OFFICER,), _to(S.EXECUTING, *IN_FORCE), ("performed",), ("7005",)),
+    Step.HAND_OVER: Way((OFFICER,), _stays(*IN_FORCE), ("to",), ("7001",)),
     Step.SUSPEND: Way(
         (LEADER,),
         _to(S.SUSPENDED, S.FILED, S.INVESTIGATING, S.INVESTIGATED, S.NOTIFIED, S.HEARING, S.APPLIED, S.EXECUTING),
@@ -152,13 +160,9 @@ TABLE: Mapping[Step, Way] = {
         ("8002",),
     ),
     Step.RESUME: Way((LEADER,), _to(BACK, S.SUSPENDED), ("reason",)),
-    Step.REFER: Way((LEADER,), _to(S.REFERRED, *_BEFORE_DECISION), ("to", "reason"), ("7004",)),
-    Step.TERMINATE: Way(
-        (LEADER,),
-        _to(S.TERMINATED, *_BEFORE_DECISION, S.SERVED, S.URGED, S.APPLIED, S.EXECUTING, S.SUSPENDED),
-        ("reason",),
-        ("8003",),
-    ),
+    Step.REFER: Way((LEADER,), _to(S.REFERRED, *BEFORE_DECISION), ("to", "reason"), ("7004",)),
+    Step.TERMINATE: Way((LEADER,), _to(S.TERMINATED, *BEFORE_DECISION, S.SUSPENDED), ("reason",), ("8003",)),
+    Step.END_EXECUTION: Way((LEADER,), _to(S.ENDED, *IN_FORCE, S.SUSPENDED), ("reason",), ("8003",)),
     Step.WITHDRAW: Way(
         (LEADER,),
         _to(S.WITHDRAWN, S.FILED, S.INVESTIGATING, S.INVESTIGATED, S.NOTIFIED, S.ANNULLED),
@@ -167,10 +171,11 @@ TABLE: Mapping[Step, Way] = {
     ),
     Step.CLOSE: Way(
         (LEADER,),
-        _to(S.CLOSED, S.NOT_PUNISHED, S.REFERRED, S.TERMINATED, S.APPLIED, S.SERVED, S.EXECUTING),
+        _to(S.CLOSED, S.NOT_PUNISHED, S.REFERRED, S.TERMINATED, S.ENDED, *IN_FORCE),
         ("ground",),
         ("8006",),
     ),
+    Step.RECOUNT: Way((SYSTEM, ADMINISTRATOR), _stays(*(s for s in State if s not in FINAL))),
 }
 """Every step there is; what is not in it is refused."""
 
@@ -189,11 +194,15 @@ class Taken:
 
 @dataclass(frozen=True)
 class Proceeding:
-    """State as replayed. dues: what runs now, deadline key → {"day", "unit", "n", "provisional", "source"}.
+    """State as replayed.
 
-    on_hold_from: where a hold or suspension returns to. hearing: "" | "required" | "noticed" |
-    "requested" | "held" | "waived". review: "" | "required" | "passed" | "returned".
-    reviews_needed: why a legal review is needed (keys of law/proceeding.toml), () where none is.
+    officers: who investigate. noticed, noticed_fine_yuan: what the notice announced; penalties, fine_yuan: what was
+    decided. performed: keys of the penalties that are done (the fine is done when paid_yuan reaches it).
+    statement: "" | "made" | "waived". review: "" | "passed" | "returned"; reviews_needed: why one is needed.
+    hearing: "" (not required) | "required" | "noticed" | "requested" | "scheduled" | "held" | "waived".
+    back_to: where a hold or a suspension returns to, since paused_on. holds: (from, to) of reconsideration and suit.
+    dues: what runs, key of the time limit → {"day", "start", "n", "unit", "provisional", "source", "of": "office" |
+    "party", "paused"?}.
     """
 
     id: str
@@ -204,21 +213,35 @@ class Proceeding:
     cause: str
     authority: str
     officers: tuple[str, ...] = ()
+    noticed: tuple[str, ...] = ()
+    noticed_fine_yuan: float = 0.0
     penalties: tuple[str, ...] = ()
     fine_yuan: float = 0.0
     paid_yuan: float = 0.0
     performed: tuple[str, ...] = ()
+    demolished_m2: float = 0.0
+    restored_m2: float = 0.0
+    confiscated_m2: float = 0.0
+    returned_m2: float = 0.0
     number: str = ""
+    statement: str = ""
     hearing: str = ""
+    hearing_on: date | None = None
     review: str = ""
     reviews_needed: tuple[str, ...] = ()
     discussion_needed: bool = False
     discussed: bool = False
+    extended: bool = False
+    decided_on: date | None = None
     served_on: date | None = None
+    applied_on: date | None = None
     published: bool = False
-    on_hold_from: State | None = None
-    held_on: date | None = None
+    back_to: State | None = None
+    paused_on: date | None = None
+    hold: str = ""
+    holds: tuple[tuple[date, date], ...] = ()
+    excluded: tuple[tuple[date, date], ...] = ()
     ground: str = ""
     closed_on: date | None = None
-    dues: Mapping[str, Mapping[str, Any]] | None = None
+    dues: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     steps: tuple[Taken, ...] = ()
