@@ -80,7 +80,7 @@ def refusal(gates: Sequence[Gate]) -> Text | None:
 
 
 def _reported(reported_at: datetime | None, reporter: str | None) -> Gate:
-    name = both("Rectification reported")
+    name = both("Reported for acceptance")
     if reported_at is None:
         return Gate("reported", name, False, both("not reported"), both("the rectification is not reported yet"))
     value = both("{day} by {reporter}", day=_day(reported_at), reporter=reporter or "?")

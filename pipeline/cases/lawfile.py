@@ -69,11 +69,13 @@ def _where(lines: list[str]) -> dict[Place, int]:
                 path = (*_resolved(outer, arrays), last)
                 arrays[path] = arrays.get(path, -1) + 1
                 here = (*path, arrays[path])
+                found.setdefault(path, number)
                 found[here] = number
                 continue
             if match := re.match(rf"\s*\[\s*({_DOTTED})\s*\]", line):
                 here = _resolved(_parts(match[1]), arrays)
-                found[here] = number
+                for i in range(1, len(here) + 1):
+                    found.setdefault(here[:i], number)
                 continue
             if match := re.match(rf"\s*({_DOTTED})\s*=", line):
                 path = here

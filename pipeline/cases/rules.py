@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
-from geodata.words import Text
+from geodata.words import Text, both
 from pipeline.cases.workdays import Calendar, Due
 
 SHOTS = ("overview", "close", "corner", "inside", "after", "other")
@@ -33,6 +36,50 @@ class Field:
     name: Text
     type: str
 
+    def fits(self, value: object) -> bool:
+        """Whether a value, given as such or as text, is of this type; of ``use`` only that it is a text."""
+        if self.type == "number":
+            return not isinstance(value, bool) and _positive(value)
+        if self.type == "date":
+            return _is_day(str(value))
+        if self.type == "month":
+            said = str(value)
+            return bool(re.fullmatch(r"\d{4}(-\d{2})?", said)) and _is_day(
+                f"{said}-01" if "-" in said else f"{said}-01-01"
+            )
+        return isinstance(value, str)
+
+
+_FORMS = {
+    "text": "a text",
+    "number": "a number above 0",
+    "date": "a date such as 2026-03-01",
+    "month": "a month or year such as 2026-03 or 2026",
+}
+
+
+def _positive(value: object) -> bool:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    return 0 < number < math.inf
+
+
+def _is_day(said: str) -> bool:
+    try:
+        return bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", said)) and bool(date.fromisoformat(said))
+    except ValueError:
+        return False
+
+
+def _names(named: Mapping[str, Text]) -> Text:
+    """``key name、…`` in both languages."""
+    return {
+        "zh": "、".join(f"{key} {name['zh']}" for key, name in named.items()),
+        "en": ", ".join(f"{key} ({name['en']})" for key, name in named.items()),
+    }
+
 
 @dataclass(frozen=True)
 class VerdictRule:
@@ -56,6 +103,30 @@ class VerdictRule:
     def needed(self, sub: str) -> tuple[str, ...]:
         """The fields that must be given with this sub-kind."""
         return self.needs + tuple(key for key in self.sub_needs.get(sub, ()) if key not in self.needs)
+
+    def wrong(self, payload: Mapping[str, Any]) -> Text | None:
+        """The first thing that a verdict's payload lacks or says wrongly: ``sub``, then each field it may hold."""
+        sub = payload.get("sub") or ""
+        if self.subs and sub not in self.subs:
+            return both("{verdict} needs sub, one of {known}", verdict=self.name, known=_names(self.subs))
+        if not self.subs and sub:
+            return both("{verdict} has no sub-kinds; leave sub out", verdict=self.name)
+        needed = self.needed(sub)
+        for key in dict.fromkeys((*needed, *self.may)):
+            value = payload.get(key)
+            field = self.fields.get(key, Field(key, {"zh": key, "en": key}, "text"))
+            if value is None or (isinstance(value, str) and not value.strip()):
+                if key in needed:
+                    return both("{verdict} needs {key} ({field})", verdict=self.name, key=key, field=field.name)
+            elif field.type == "use":
+                if value not in self.uses.get(sub, {}):
+                    return both("{key} must be one of {known}", key=key, known=_names(self.uses.get(sub, {})))
+            elif not field.fits(value):
+                said = both(_FORMS[field.type])
+                return both(
+                    "{key} ({field}) must be {said}, not {value}", key=key, field=field.name, said=said, value=value
+                )
+        return None
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def _sources(office: Path | None) -> tuple[tuple[str, bool, str, bytes], ...]:
     if office is None or not office.is_dir():
         return tuple(found)
     known = sorted(path.name for path in LAW.glob("*.toml"))
-    for path in sorted(office.glob("*.toml")):
+    for path in sorted(path for path in office.iterdir() if path.suffix.lower() == ".toml"):
         if path.name not in known:
             raise InputError(
                 "{path}: no rules are read from a file of this name; known are {known}.",
