@@ -185,10 +185,10 @@ def _residue(rule: ClosingRule, later: Sequence[Recheck]) -> Gate:
     if not measured:
         return Gate("residue", name, None, both("not measured"), None)
     left = measured[-1].figures["residue_m2"]
-    value = both("{left:,.0f} m², {most:,.0f} m² allowed", left=left, most=rule.residue_m2)
+    value = both("{left:,.1f} m², {most:,.1f} m² allowed", left=left, most=rule.residue_m2)
     if left <= rule.residue_m2:  # not a number is not met
         return Gate("residue", name, True, value, None)
-    missing = both("{left:,.0f} m² of it are left, {most:,.0f} m² allowed", left=left, most=rule.residue_m2)
+    missing = both("{left:,.1f} m² of it are left, {most:,.1f} m² allowed", left=left, most=rule.residue_m2)
     return Gate("residue", name, False, value, missing)
 
 

@@ -336,7 +336,7 @@ outcome = "lawful"
         ("verdicts", VERDICT + "[verdict.uses]\n", "uses]", "uses.road]", 10, "verdict.uses", "road is unknown"),
         ("deadlines", CHECK, "n = 7", "n = 0", 5, "deadline.n (check)", "1 to 3650, not 0"),
         ("deadlines", CHECK, '"workdays"', '"wd"', 6, "deadline.unit", "workdays, days, months, hours, not 'wd'"),
-        ("deadlines", CHECK, "[[deadline]]", "[[deadlines]]", 2, "deadlines:", "unknown; known are deadline"),
+        ("deadlines", CHECK, "[[deadline]]", "[[deadlines]]", 2, "deadlines", "unknown; known are deadline"),
         ("deadlines", CHECK, "[[deadline]]", CHECK + "[[deadline]]", 17, "deadline.valid_from", "from the same day"),
     ],
 )  # fmt: skip
@@ -450,8 +450,8 @@ k = "[["
 '''
     lines = parse("x", text.encode()).lines
     assert lines == {
-        ("a",): 1, ("c",): 5, ("t",): 9, ("t", 0): 9, ("t", 0, "k"): 10, ("t", 0, "u"): 11, ("t", 0, "u", "quoted key"): 12,
-        ("t", 1): 13, ("t", 1, "k"): 14,
+        ("a",): 1, ("c",): 5, ("t",): 9, ("t", 0): 9, ("t", 0, "k"): 10, ("t", 0, "u"): 11,
+        ("t", 0, "u", "quoted key"): 12, ("t", 1): 13, ("t", 1, "k"): 14,
     }  # fmt: skip
 
 
