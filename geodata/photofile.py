@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import struct
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +110,7 @@ def _pillow(file: Path, media: str, path: str) -> tuple[tuple[int, int], Exif | 
 
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # twice as much raises; between the two it warns
     try:
-        with warnings.catch_warnings(), Image.open(file, formats=FORMATS[media]) as image:
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with _quiet(), Image.open(file, formats=FORMATS[media]) as image:
             size = image.size
             if size[0] * size[1] > MAX_PIXELS:
                 raise Image.DecompressionBombError
@@ -131,6 +130,17 @@ def _pillow(file: Path, media: str, path: str) -> tuple[tuple[int, int], Exif | 
         raise UnreadableFile(
             "{path}: the picture is damaged or cut off; take the original from the camera again.", path=path
         ) from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Pillow's warnings about odd tags say nothing to the user; the one about too many pixels is an error."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
 
 
 def _heic(file: Path, path: str) -> tuple[tuple[int, int] | None, Exif | None, bytes]:
@@ -161,9 +171,10 @@ def _exif(load: Callable[[], Any]) -> Exif | None:
     from PIL import ExifTags
 
     try:
-        exif = load()
-        main = {**dict(exif.items()), **exif.get_ifd(ExifTags.IFD.Exif)}
-        gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
+        with _quiet():
+            exif = load()
+            main = {**dict(exif.items()), **exif.get_ifd(ExifTags.IFD.Exif)}
+            gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
         return (
             {ExifTags.TAGS[tag]: _plain(value) for tag, value in main.items() if tag in WANTED},
             {ExifTags.GPSTAGS[tag]: _plain(value) for tag, value in gps.items() if tag in ExifTags.GPSTAGS},
