@@ -280,6 +280,61 @@ def test_another_light_or_unit_does_not_look_like_change(tmp_path, gain):
     assert np.percentile(difference, 95) > 80  # the roof is still seen
 
 
+def clouded(path, share):
+    """Land of 40 to 120 with an SCL band; the northern ``share`` of it lies under a cloud of 5,000."""
+    values = np.random.default_rng(1).integers(40, 121, (4, 60, 60)).astype(np.uint16)
+    values[3] = 4
+    values[:3, : round(60 * share)] = 5000
+    values[3, : round(60 * share)] = 9
+    return write(path, values, names=("red", "green", "blue", "SCL"))
+
+
+def test_a_cloud_does_not_leave_the_land_dark(tmp_path):
+    clear = rasterfile.crop(clouded(tmp_path / "clear.tif", 0), PLACE, 64)
+    chip = rasterfile.crop(clouded(tmp_path / "cloudy.tif", 0.5), PLACE, 64)
+    assert chip.stretch == pytest.approx(clear.stretch, abs=12)
+    assert (chip.rgb[:20, 20:40] == 255).all()
+    assert 60 < np.median(chip.rgb[-12:-2, 20:40]) < 190
+
+
+def test_where_nearly_all_is_cloud_the_cloud_is_shown(tmp_path):
+    chip = rasterfile.crop(clouded(tmp_path / "cloud.tif", 1.0), PLACE, 64)
+    assert chip.stretch[:, 0] == pytest.approx([5000] * 3)
+
+
+def test_a_pair_with_a_cloud_is_stretched_by_the_land(tmp_path):
+    before, after = clouded(tmp_path / "a.tif", 0.0), clouded(tmp_path / "b.tif", 0.4)
+    first, second = rasterfile.crop_pair(before, after, PLACE, 64)
+    assert (first.stretch == second.stretch).all()
+    assert first.stretch.max() < 130
+
+
+def test_a_view_reads_the_bands_it_is_asked_for_through_the_same_file(tmp_path):
+    values = ramp(bands=3, dtype="uint16")
+    values[:, 2, 3] = 0
+    values[:2, 4, 5] = 0  # dark in two bands, but measured in the third
+    path = write(tmp_path / "a.tif", values, names=("red", "green", "nir"), nodata=0)
+    with rasterfile.open_pixels(path, scale=(1, 2, 3)) as pixels:
+        with pixels.onto(grid(dx=1), bands=("green", "red")) as view:
+            raster = view.read(all_of(view.geobox))
+        again = pixels.read(all_of(pixels.geobox))  # a view that ends shuts nothing
+    assert raster.bands == ("green", "red")
+    assert again.bands == ("red", "green", "nir")
+    assert raster.values[:, 6, 0].tolist() == [2 * (10_000 + 601), 601]
+    assert not raster.valid[2, 2]
+    assert raster.valid[4, 4]
+    assert raster.values[:, 4, 4].tolist() == [0, 0]
+
+
+def test_quality_codes_are_read_alone(tmp_path):
+    with rasterfile.open_pixels(clouded(tmp_path / "q.tif", 0.5)) as pixels:
+        codes = pixels.codes((slice(28, 32), slice(0, 1)))
+    assert codes is not None
+    assert codes.ravel().tolist() == [9, 9, 4, 4]
+    with rasterfile.open_pixels(write(tmp_path / "plain.tif", ramp())) as pixels:
+        assert pixels.codes((slice(0, 1), slice(0, 1))) is None
+
+
 def test_a_truncated_image_is_told_in_a_sentence(tmp_path):
     rng = np.random.default_rng(0)
     path = write(tmp_path / "cut.tif", rng.integers(0, 255, (3, 200, 200)).astype(np.uint8))
