@@ -92,8 +92,8 @@ def _photos(rule: ClosingRule, photos: Sequence[Judged]) -> Gate:
     wanted = {shot: n for shot, n in rule.photos.items() if n > 0}
     if not wanted:
         return Gate("photos", name, None, both("not asked for"), None)
-    taken = {(p.evidence.sha256, p.evidence.shot) for p in photos if p.evidence.kind == "photo" and not _spoiled(p)}
-    have = {shot: sum(one == shot for _, one in taken) for shot in wanted}
+    taken = {p.evidence.sha256: p.evidence.shot for p in photos if p.evidence.kind == "photo" and not _spoiled(p)}
+    have = {shot: sum(one == shot for one in taken.values()) for shot in wanted}
     value = [both("{shot} {have} of {n}", shot=_shot(shot), have=have[shot], n=n) for shot, n in wanted.items()]
     short = [
         both("photos missing: {n} ({shot})", n=n - have[shot], shot=_shot(shot))

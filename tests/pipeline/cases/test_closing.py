@@ -149,6 +149,8 @@ def test_why_photos_do_not_count_is_told() -> None:
 def test_photos_are_counted_by_kind_of_shot_and_each_once() -> None:
     assert shown(photos=[photo(1, "inside"), photo(1, "inside")])["photos"].met is False  # the same bytes
     assert shown(photos=[photo(1, "inside"), photo(2, "inside", shot="close")])["photos"].met is False
+    both = replace(TILLAGE, photos={"overview": 1, "after": 1})
+    assert shown(both, photos=[photo(1, "inside"), photo(1, "inside", shot="overview")])["photos"].met is False
     assert shown(photos=[photo(1, "inside"), photo(2, "reused")])["photos"].met is False
     assert refused(photos=[photo(1, "inside")]) == "不能销号：还缺 1 张整改后照片。"
     rule = replace(TILLAGE, photos={"overview": 1, "after": 2, "corner": 0})
@@ -171,6 +173,7 @@ def test_photos_are_counted_by_kind_of_shot_and_each_once() -> None:
         ([scene("a", 5), scene("b", 12), scene("c", 20, "not_restored"), scene("d", 30)], False),  # begins anew
         ([scene("c", 3, "not_restored"), scene("a", 5), scene("b", 12)], True),  # put right afterwards
         ([scene("a", 5), scene("b", 12), scene("c", 12, "not_restored")], False),  # at one time the worse word
+        ([scene("c", 12, "not_restored"), scene("b", 12, flight=True)], False),
         ([scene("a", 5), scene("b", 12), scene("b", 12, "not_restored")], False),  # judged again, otherwise
         ([scene("a", 5), scene("b", 12, "not_restored"), scene("b", 12)], True),
         ([scene("c", -3, "not_restored"), scene("a", 5), scene("b", 12)], True),  # before the report it was so

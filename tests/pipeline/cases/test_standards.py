@@ -374,6 +374,7 @@ def test_a_standard_that_asks_for_nothing_is_refused(tmp_path: Path) -> None:
     [
         ('holidays = ["2028-01-01"]\nworkdays = []', 4, "2028-01-01 does not lie in 2027"),
         ('holidays = ["2027-01-03..2027-01-01"]\nworkdays = []', 4, "first before last"),
+        ('holidays = ["2027-12-31..2028-01-02"]\nworkdays = []', 4, "does not lie in 2027"),
         ('holidays = ["1月1日"]\nworkdays = []', 4, "is no day such as"),
         ('holidays = []\nworkdays = ["2027-02-30"]', 5, "is no day such as"),
         ('holidays = ["2027-01-01..2027-01-03"]\nworkdays = ["2027-01-02"]', 5, "2027-01-02 is a holiday too"),
