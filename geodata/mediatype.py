@@ -45,7 +45,7 @@ _BRANDS = {
 
 def media_type(head: bytes) -> str:
     """The media type of a file that begins with ``head`` (``HEAD_BYTES``); "" where it is none of
-    those told apart here: JPEG, PNG, TIFF, WebP, HEIC, PDF, MP4 and its kin, ZIP."""
+    those told apart here: JPEG, PNG, TIFF, WebP, HEIC, AVIF, PDF, MP4 and its kin, ZIP."""
     for magic, found in _MAGIC:
         if head.startswith(magic):
             return found
@@ -55,6 +55,8 @@ def media_type(head: bytes) -> str:
         brands = [head[8:12], *(head[i : i + 4] for i in range(16, len(head) - 3, 4))]
         if head[8:11] == b"3gp":
             return "video/3gpp"
+        if b"avif" in brands:  # which also names the brand that it shares with HEIC
+            return "image/avif"
         return next((_BRANDS[b] for b in brands if b in _BRANDS), "")
     return ""
 

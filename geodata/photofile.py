@@ -1,4 +1,4 @@
-"""[io] Photos as they come from phones and drones: JPEG, PNG, TIFF, WebP, HEIC, read in a child process."""
+"""[io] Photos as they come from phones and drones: JPEG, PNG, TIFF, WebP, HEIC (and AVIF), read in a child process."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def read_here(path: str, offset_h: float) -> dict[str, Any]:
     if not head:
         raise EmptyData("{path}: the file is empty; check that it was copied completely.", path=path)
     media = media_type(head)
-    if media == "image/heic":
+    if media in ("image/heic", "image/avif"):
         size, exif, xmp = _heic(file, path)
     elif media in FORMATS:
         size, exif, xmp = _pillow(file, media, path)

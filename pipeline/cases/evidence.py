@@ -14,10 +14,12 @@ from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
+from geodata.errors import InputError
 from geodata.mediatype import kind_of
 from geodata.photometa import Photo
 from geodata.words import Text, both
 from pipeline.cases.sight import Looked, look
+from pipeline.cases.typed import wrong_fields
 from pipeline.plain import from_plain, to_plain
 from pipeline.wording import BEIJING
 
@@ -89,6 +91,13 @@ def to_json(evidence: Evidence) -> dict[str, Any]:
 
 
 def from_json(value: Mapping[str, Any]) -> Evidence:
+    """Raises: InputError that names a field which is missing or does not hold what it should."""
+    for name in wrong_fields(Evidence, value):
+        raise InputError(
+            "Evidence: the field {field} is missing or holds something else ({value}); give it anew.",
+            field=name,
+            value=str(value.get(name))[:60],
+        )
     return from_plain(Evidence, value)
 
 

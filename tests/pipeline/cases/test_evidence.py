@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import MultiPolygon, Polygon
 
+from geodata.errors import InputError
 from geodata.photometa import Photo
 from pipeline.cases import evidence as ev
 from pipeline.cases.evidence import Evidence, Judged, evidence_of, judge
@@ -245,6 +246,30 @@ def test_documents_have_no_place() -> None:
 def test_json_and_back() -> None:
     for one in (photo(1, 2, 3, taken_px=(4, 3), problems=("clock_unset",)), photo(0, 0, taken_at=None)):
         assert ev.from_json(json.loads(json.dumps(ev.to_json(one)))) == one
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("lon", "112.9"),
+        ("lat", True),
+        ("accuracy_m", float("nan")),
+        ("size_bytes", 1.5),
+        ("sha256", None),
+        ("taken_at", "2026-11-24T10:00:00"),
+        ("received_at", "yesterday"),
+        ("mock", "no"),
+        ("taken_px", [1]),
+        ("problems", [1]),
+    ],
+)
+def test_a_record_that_holds_something_else_is_refused(field: str, value: object) -> None:
+    with pytest.raises(InputError, match=field):
+        ev.from_json({**ev.to_json(photo(0, 0)), field: value})
+    record = ev.to_json(photo(0, 0))
+    del record["received_at"], record["problems"]
+    with pytest.raises(InputError, match="received_at"):
+        ev.from_json(record)
 
 
 compass = st.floats(0, 360, exclude_max=True)

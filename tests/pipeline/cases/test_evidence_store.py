@@ -70,6 +70,7 @@ def test_the_same_bytes_twice_are_one_file(store: EvidenceStore, tmp_path: Path)
         (photo("WEBP"), "image/webp"),
         (photo("TIFF"), "image/tiff"),
         (heic((400, 300), exif(Make="Apple").tobytes()), "image/heic"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0mif1avif" + b"\0" * 99, "image/avif"),
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "application/pdf"),
         (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42" + b"\0" * 99, "video/mp4"),
         (b"\0\0\0\x14ftypqt  \0\0\0\0qt  " + b"\0" * 99, "video/quicktime"),
