@@ -141,9 +141,10 @@ def entries(name: str, table: str, day: date) -> Mapping[str, Mapping[str, Any]]
     return _by_key(_read(name)[table], day)
 
 
-def periods(name: str, day: date) -> Mapping[str, Period]:
-    """Time limits of ``law/{name}.toml`` itself."""
-    return _periods(_read(name), day)
+def criminal() -> tuple[Text, int]:
+    """Article of the thresholds of criminal law, and the months over which acts are added up."""
+    read = _read("transfer")["criminal"]
+    return read["article"], read["accumulate_months"]
 
 
 def _periods(read: Mapping[str, Any], day: date) -> dict[str, Period]:
