@@ -284,10 +284,15 @@ def _sign(
     at = ledger.clock().astimezone(UTC).replace(microsecond=0)
     held = ring.current()
     before = own[-1] if own else None
-    if held is None or rotate or after_loss:
-        key = ring.make()
-    else:
-        key = held
+    if held is None and before is not None and not (rotate or after_loss):
+        raise InputError(
+            "{path}: signed so far by key {key}, which is not on this machine ({folder}); bring it, or begin a new "
+            "one with --rotate.",
+            path=root,
+            key=before.key,
+            folder=ring.folder,
+        )
+    key = ring.make() if held is None or rotate or after_loss else held
     public = key.public_key().public_bytes_raw()
     id = heads.key_id(public)
     if before is not None and before.key == id and before.at.date() == at.date() and before.seq == walk.seq:
