@@ -21,7 +21,8 @@ from pipeline import quality
 
 BLOCK_SIDE = 8
 """Largest side of a block in pixels."""
-BLOCKS, BLOCKS_A_PARCEL = 160, 4
+BLOCKS, BLOCKS_A_PARCEL, ENOUGH = 160, 4, 50
+"""Most blocks, most of one parcel, and the number below which smaller ones are taken."""
 INERT = 600
 """Pixels of ground that is no field."""
 FINE_M = 1.0
@@ -90,10 +91,15 @@ def layout(part: Bools, parcels: NDArray[np.integer], other: Bools) -> Layout:
     """
     inside = np.flatnonzero(part)
     side = min(BLOCK_SIDE, max(1, math.isqrt(len(inside))))
-    blocks, owners = _blocks(parcels, side, part) if len(inside) else (np.empty((0, side * side), np.intp),) * 2
+    blocks, owners = np.empty((0, side * side), np.intp), np.empty(0, np.intp)
+    while len(inside) and side:
+        blocks, owners = _blocks(parcels, side, part)
+        if len(blocks) >= ENOUGH:
+            break
+        side //= 2  # small fields: smaller pieces of them scatter more, so that less is strange
     around = np.flatnonzero(other & ~part)
     step = max(1, len(around) // INERT)
-    return Layout(part.shape, inside, blocks, owners.reshape(-1)[: len(blocks)], around[step // 2 :: step])
+    return Layout(part.shape, inside, blocks, owners, around[step // 2 :: step])
 
 
 def _blocks(parcels: NDArray[np.integer], side: int, part: Bools) -> tuple[Ints, Ints]:
