@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flows import engine
@@ -94,15 +96,47 @@ def schedule(office: Workspace) -> None:
     from flows.publish import publish
 
     flows: dict[str, Any] = {"ingest": ingest, "inspect": inspect, "publish": publish}
+    planned, name = plans(office), deployment_name(office)
+    for flow in flows:
+        _forget_missed(flow, name)
     serve(
         *(
-            flows[name].to_deployment(
+            flows[flow].to_deployment(
                 name=name,
                 schedule=Cron(cron, timezone=TIMEZONE),
                 parameters={"workspace": str(office.root)},
                 tags=["gengxun"],
             )
-            for name, cron in plans(office).items()
+            for flow, cron in planned.items()
         ),
         pause_on_shutdown=False,
+        print_starting_message=False,
     )
+
+
+def deployment_name(office: Workspace) -> str:
+    """Of this workspace alone: several may share one Prefect server, and a name says whose runs they are."""
+    folder = re.sub(r"[/%&<>]", "_", office.root.name)
+    return f"{folder}-{hashlib.sha256(str(office.root).encode()).hexdigest()[:8]}"
+
+
+def _forget_missed(flow: str, deployment: str) -> None:
+    """Of the runs that fell due while nobody served keep the last: one run does all that waits."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas import filters
+    from prefect.client.schemas.objects import StateType
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    due: dict[str, Any] = {"before_": datetime.now(UTC)}
+    wanted: dict[str, Any] = {
+        "flow_filter": filters.FlowFilter(name=filters.FlowFilterName(any_=[flow])),
+        "deployment_filter": filters.DeploymentFilter(name=filters.DeploymentFilterName(any_=[deployment])),
+        "flow_run_filter": filters.FlowRunFilter(
+            state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+            expected_start_time=filters.FlowRunFilterExpectedStartTime(**due),
+        ),
+    }
+    with get_client(sync_client=True) as client:
+        while missed := client.read_flow_runs(**wanted, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=200)[1:]:
+            for run in missed:
+                client.delete_flow_run(run.id)

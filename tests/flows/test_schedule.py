@@ -7,11 +7,12 @@ import selectors
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -127,14 +128,7 @@ def wait_for(child: subprocess.Popen[bytes], text: str, reached: Callable[[], bo
     pytest.fail(f"not within {DEADLINE_S:.0f} s; said:\n{said.decode(errors='replace')}")
 
 
-@pytest.mark.soak
-@pytest.mark.skipif(sys.platform != "linux", reason="stops by signal and looks into /proc")
-def test_two_scenes_in_the_inbox_become_a_case(
-    gengxun, environment: dict[str, str], filled: Path, workspace: Path
-) -> None:
-    deliveries = filled.parent
-    added = gengxun("layer", "add", "FARMLAND", deliveries / "DLTB.gpkg", "--edition", "2025", cwd=workspace)
-    assert added.code == 0, added.err
+def every_minute(workspace: Path) -> None:
     with taken_port() as port:
         pass
     configure(
@@ -143,13 +137,24 @@ def test_two_scenes_in_the_inbox_become_a_case(
         schedule='ingest = "* * * * *"\ninspect = "* * * * *"\npublish = ""',
         prefect=f"port = {port}",
     )
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(sys.platform != "linux", reason="stops by signal and looks into /proc")
+def test_two_scenes_in_the_inbox_become_a_case(
+    gengxun, environment: dict[str, str], filled: Path, workspace: Path
+) -> None:
+    deliveries = filled.parent
+    added = gengxun("layer", "add", "FARMLAND", deliveries / "DLTB.gpkg", "--edition", "2025", cwd=workspace)
+    assert added.code == 0, added.err
+    every_minute(workspace)
     before, said = mentioning("flows.server"), bytearray()
 
     def cases() -> list[dict[str, object]]:
         return gengxun("case", "list", "--json", cwd=workspace).json
 
     with scheduling(workspace, environment) as child:
-        wait_for(child, "Your deployments are being served", lambda: True, said)
+        wait_for(child, "stop with Ctrl-C", lambda: True, said)
         assert len(mentioning("flows.server") - before) == 1
         for name in ("before.tif", "after.tif"):
             shutil.copy(deliveries / name, workspace / "inbox" / "satellite" / f"{name}.part")
@@ -165,5 +170,40 @@ def test_two_scenes_in_the_inbox_become_a_case(
     assert {p.name for p in (workspace / "inbox" / "taken").iterdir()} == {"before.tif", "after.tif"}
     assert list((workspace / "inbox" / "satellite").iterdir()) == []
     assert gengxun("verify", "--json", cwd=workspace).json["ok"]
-    assert "publish/publish" not in said.decode(errors="replace")
+    assert b"for flow 'inspect'" in said
+    assert b"for flow 'publish'" not in said
     assert b"Traceback" not in said + rest
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(sys.platform != "linux", reason="stops by signal")
+def test_what_was_missed_while_stopped_is_done_once(environment: dict[str, str], workspace: Path) -> None:
+    """The flow engine has planned a hundred runs ahead; a long weekend later all are due."""
+    every_minute(workspace)
+    database = workspace / ".prefect" / "server" / "prefect.db"
+
+    def ask(sql: str) -> int:
+        with closing(sqlite3.connect(database)) as connection, connection:
+            answer = connection.execute(sql)
+            row = answer.fetchone()
+            return int(row[0]) if row else answer.rowcount
+
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        said = bytearray()
+        with scheduling(workspace, environment) as child:
+            wait_for(child, "Finished in state", lambda: True, said)
+            child.send_signal(signum)
+            rest, _ = child.communicate(timeout=60)
+            assert child.returncode == 0, (said + rest).decode(errors="replace")
+        assert not mentioning(str(workspace))
+        if signum == signal.SIGTERM:
+            planned = ask(
+                "update flow_run set"
+                " expected_start_time = datetime(expected_start_time, '-3 days') || '.000000',"
+                " next_scheduled_start_time = datetime(next_scheduled_start_time, '-3 days') || '.000000'"
+                " where state_type = 'SCHEDULED'"
+            )
+            assert planned > 100
+    assert (said + rest).count(b"Beginning flow run") <= 4
+    old = "where state_type = 'SCHEDULED' and expected_start_time < datetime('now', '-1 day')"
+    assert ask(f"select count(*) from flow_run {old}") <= 2
