@@ -85,8 +85,8 @@ def frozen(one: Standing, other: Standing, moved: Change) -> Text:
 def neither(one: Standing) -> Text:
     if one.position is None:
         return both(
-            "Not like the fields around: {p:.0f}% of them are as strange ({looks}); no clear scene of this kind shows the"
-            " occupied state, so that the two cannot be compared.",
+            "Not like the fields around: {p:.0f}% of them are as strange ({looks}); no clear scene of this kind shows"
+            " the occupied state, so that the two cannot be compared.",
             p=100 * one.p,
             looks=_looks(one),
         )
@@ -96,6 +96,18 @@ def neither(one: Standing) -> Text:
         p=100 * one.p,
         looks=_looks(one),
     )
+
+
+def in_between(one: Standing) -> Text:
+    return both(
+        "Neither like the fields around nor like the occupied state: {p:.0f}% of the fields are as strange ({looks}).",
+        p=100 * one.p,
+        looks=_looks(one),
+    )
+
+
+def like_fields(one: Standing) -> Text:
+    return both("Like the fields around: {p:.0f}% of them are as strange ({looks}).", p=100 * one.p, looks=_looks(one))
 
 
 def partly(one: Standing) -> Text:
