@@ -67,7 +67,7 @@ class Reader:
             )
         return self.payload[name]
 
-    def _wrong(self, name: str, wanted: str) -> StepRefused:
+    def _wrong(self, name: str, wanted: str | Text) -> StepRefused:
         return StepRefused(
             "{step}: {name} reads {value}; give {field} as {wanted}.",
             step=self.step,
@@ -83,7 +83,7 @@ class Reader:
     def text(self, name: str) -> str:
         value = self._given(name)
         if not isinstance(value, str | int) or not str(value).strip():
-            raise self._wrong(name, "text")
+            raise self._wrong(name, {"zh": "文字", "en": "text"})
         self.read[name] = str(value).strip()
         return self.read[name]
 
@@ -162,7 +162,7 @@ class Reader:
         known = {"true": True, "yes": True, "1": True, "是": True, "false": False, "no": False, "0": False, "否": False}
         found = known.get(str(value).strip().lower())
         if found is None:
-            raise self._wrong(name, "yes / no")
+            raise self._wrong(name, {"zh": "是 / 否", "en": "yes / no"})
         self.read[name] = found
         return found
 
