@@ -25,11 +25,13 @@ EXPOSED, EXPOSED_GAIN = 0.50, 0.15
 What only caught up with the brightness around it (``apart`` below the gain) is none of it."""
 OF_ITS_DAY = 0.50
 """Brightness on AFTER's own scale, asked too: after a harvest many fields are brighter than any was BEFORE,
-and none of them is news."""
+and none of them is news. Half of the range, as ``EXPOSED``; in six computed townships nothing changes up to 0.55,
+and from 0.60 on three of 126 occupations are missed."""
 BRIGHT = 0.75
 """Brightness that the fields of most images do not reach."""
 STOOD_OUT = 1.35
-"""Distance from the surroundings AFTER, in units of what is new of it: above, it stood out in large part already."""
+"""Distance from the surroundings AFTER, in units of what is new of it: above, it stood out in large part already.
+In six computed townships 1.1 misses one of 126 occupations, and above 1.4 false flags rise, by a third at most."""
 SAME_AS_RING = 0.35
 """Of the patch's own change: less than this beyond the surroundings' change is the season's doing."""
 STANDS_OUT = 0.25
@@ -38,6 +40,9 @@ LUSH = 0.50
 """Greener than this and smooth is a crop in full growth: trees in rows show ground between them."""
 WET, WET_DARK = 0.12, 0.25
 """Scaled green minus infrared of water, and how dark the infrared must be."""
+DAZZLING = 1.3
+"""Brightness on AFTER's own scale that no water has: beside crops in full growth, roofs are as dark as water in
+the infrared. In computed townships water reaches 1.1 and roofs that look like it begin at 1.5."""
 
 
 @dataclass(frozen=True)
@@ -163,10 +168,11 @@ def kind_of(looks: Looks, gsd_m: float) -> tuple[str, float]:
     """(kind, evidence 0 to 1): what the patch now most looks like; "crop" = still a field, "same" = as before."""
     now, before = looks.after, looks.before
     # Beside crops in full growth concrete is as dark in the infrared as water: bright at both dates, it is no pond.
-    filled = now.water and now.bright < BRIGHT
+    water = now.water and looks.of_its_day < DAZZLING
+    filled = water and now.bright < BRIGHT
     if looks.bright_before and not filled and not now.vegetated and now.bright >= EXPOSED:
         return "same", 0.0
-    if now.water and looks.beyond >= 0.15 and looks.wetter >= 0.15:
+    if water and looks.beyond >= 0.15 and looks.wetter >= 0.15:
         return "pond", _ramp(looks.beyond, 0.2, 0.6)
     if now.vegetated:
         return _green_kind(looks)

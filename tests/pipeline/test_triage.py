@@ -167,6 +167,11 @@ def test_concrete_as_dark_in_the_infrared_as_water_has_not_become_a_pond():
     assert judge(spectra((0.8, 0.8, 0.8, 0.7), (0.5, 0.6, 0.4, 0.02))).kind == "pond"
 
 
+def test_a_roof_as_dark_in_the_infrared_as_water_is_no_pond():
+    assert judge(spectra(CROP, (1.7, 1.6, 1.5, 0.2))).kind == "hardening"
+    assert judge(spectra(CROP, (1.0, 1.1, 0.8, 0.2))).kind == "pond"  # muddy
+
+
 @pytest.mark.parametrize(("ring", "flagged"), [(0.75, False), (0.50, True)])
 def test_a_field_that_only_became_as_bright_as_its_neighbours_is_no_work(ring, flagged):
     """From 0.50 to 0.85; neighbours at 0.75 at both dates are 0.10 away, those at 0.50 are 0.35 away."""
@@ -177,7 +182,7 @@ def test_a_field_that_only_became_as_bright_as_its_neighbours_is_no_work(ring, f
 
 def test_a_road_is_as_sure_as_it_is_brighter_not_only_longer():
     """Gains of 0.20 and 0.60 over ground and surroundings of 0.40."""
-    field, road = (0.4,) * 4, {"geometry": square(20, 300), "score": 0.7, "area_px": 20}
+    field, road = (0.4,) * 4, {"geometry": square(20, 200), "score": 0.6, "area_px": 20}
     faint, plain = (judge(spectra(field, (0.4 + gain,) * 4, field, field), **road) for gain in (0.20, 0.60))
     assert plain.kind == "road"
     assert isinstance(faint, Outcome)
