@@ -8,7 +8,7 @@ signs, and those that somebody kept elsewhere.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -60,8 +60,14 @@ def check(
     ledger: Ledger,
     root: Path,
     kept: Sequence[Head | Mark] = (),
+    *,
+    pinned: Sequence[Head] | None = None,
+    held: Collection[str] | None = None,
 ) -> Checked:
     """The whole workspace ``root``, every file of evidence read. kept: heads from elsewhere.
+
+    pinned: of this machine, where they were asked for before (``signed_here``). held: these files of evidence
+    were read already, wherever they are.
 
     Raises: LedgerDamaged if the ledger cannot be read to its end.
     """
@@ -72,7 +78,7 @@ def check(
         text = both("The record does not fit from event {seq} on ({what}).", seq=record.first_bad,
                     what=", ".join(record.differences[:3]))  # fmt: skip
         problems.append(Problem(record.first_bad, text))
-    pinned = _pinned(ledger, root)
+    pinned = signed_here(ledger, root) if pinned is None else pinned
     every = [*own, *pinned, *kept]
     walk, stops, broken = _walk(ledger, {one.seq for one in every})
     if broken is not None and record.ok:
@@ -81,7 +87,7 @@ def check(
     problems += _signatures(root, own, [one for one in [*pinned, *kept] if isinstance(one, Head)])
     problems += _out_of_order(own)
     problems += _guards(ledger)
-    problems += _files(root, walk)
+    problems += _files(root, walk, held)
     bad = [problem.seq for problem in problems if problem.seq is not None]
     return Checked(
         ok=not problems,
@@ -97,7 +103,7 @@ def check(
     )
 
 
-def _pinned(ledger: Ledger, root: Path) -> list[Head]:
+def signed_here(ledger: Ledger, root: Path) -> list[Head]:
     """The last head signed on this machine, if it signs for this workspace."""
     with reading(ledger.engine) as connection:
         first = next(stored_rows(connection), None)
@@ -182,10 +188,14 @@ def _out_of_order(own: Sequence[Head]) -> list[Problem]:
     ]  # fmt: skip
 
 
-def _files(root: Path, walk: Walk) -> list[Problem]:
+def _files(root: Path, walk: Walk, held: Collection[str] | None) -> list[Problem]:
     """Every file of the store, read and hashed; and every one that the events name."""
+    if held is None:
+        wrong: Iterable[tuple[str, Text]] = EvidenceStore(root / EVIDENCE).check(walk.evidence)
+    else:
+        wrong = [(sha256, both("The file is missing.")) for sha256 in walk.evidence if sha256 not in held]
     found = []
-    for name, what in EvidenceStore(root / EVIDENCE).check(walk.evidence):
+    for name, what in wrong:
         seq = walk.evidence.get(name)
         text = both("Evidence {name}, event {seq}: {what}", name=name, seq=seq or "–", what=what)
         found.append(Problem(seq, text))

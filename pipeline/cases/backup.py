@@ -1,0 +1,235 @@
+"""[io] A backup of all that cannot be made again, taken while others write; and the way back.
+
+One zip file: the ledger as it stood at one moment, the evidence, signed heads and public keys, the
+office's settings and law tables. Scenes and layers are not in it: they are delivered data, larger
+by far, and named in the ledger by id and edition. Private keys are not in it, ever.
+
+    backup.json                 what it is
+    ledger.db                   from SQLite: the database
+    events.jsonl                from a server: every event, all columns as stored
+    heads.jsonl, keys/…, gengxun.toml, law/…
+    evidence/ab/<sha256>
+
+The heads are read before the ledger and the evidence after it: so no head speaks of an event, and no
+event of a file, that is not in the backup.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import sqlite3
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from geodata import atomic
+from geodata.errors import InputError
+from pipeline.cases import tables
+from pipeline.cases.check import EVIDENCE, Checked, check, signed_here
+from pipeline.cases.database import writing
+from pipeline.cases.evidence_store import EvidenceStore
+from pipeline.cases.heads import Head
+from pipeline.cases.keys import BATCH, stored_rows
+from pipeline.cases.ledger import Ledger
+from pipeline.cases.projecting import make_anew
+
+FORMAT = "gengxun backup v1"
+LEDGER = "ledger.db"
+EVENTS = "events.jsonl"
+ABOUT = "backup.json"
+KEPT = ("gengxun.toml", "heads.jsonl", "heads.lost-*.jsonl", "keys/*.pub", "keys/*.json", "law/*.toml")
+"""What is kept of a workspace beside ledger and evidence."""
+MEMBER = re.compile(
+    r"backup\.json|ledger\.db|events\.jsonl|gengxun\.toml|heads\.jsonl|heads\.lost-[0-9TZ]+\.jsonl"
+    r"|keys/[0-9a-f]{20}\.(pub|json)|law/[^/\\:]{1,100}\.toml|evidence/[0-9a-f]{2}/[0-9a-f]{64}"
+)
+"""Names that a backup may hold; nothing else is ever written by ``restore``."""
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Backup:
+    """events, evidence: how many are in it. checked: of the copy, its evidence as it was copied.
+    changed: files of evidence whose bytes no longer fit their name; they are in it all the same."""
+
+    path: Path
+    events: int
+    evidence: int
+    size_bytes: int
+    checked: Checked
+    changed: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        return self.checked.ok and not self.changed
+
+
+def backup(ledger: Ledger, root: Path, path: Path, *, progress: Progress | None = None) -> Backup:
+    """Write ``path``, a new zip file, and check what is in it. Damage found is in the result, not an error:
+    a copy of a damaged ledger is better than none.
+
+    Raises: InputError if ``path`` exists.
+    """
+    if path.exists():
+        raise InputError("{path}: exists already; name a new file.", path=path)
+    if not path.parent.is_dir():
+        raise InputError("{path}: there is no such folder; make it first.", path=path.parent)
+    with tempfile.TemporaryDirectory(prefix=".backup-", dir=path.parent) as folder:
+        copy = Path(folder)
+        pinned = signed_here(ledger, root)
+        _small_files(root, copy)
+        kind = "sqlite" if ledger.engine.dialect.name == "sqlite" else "events"
+        _ledger(ledger, copy)
+        with atomic.replacing(path) as temporary:
+            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            with zipfile.ZipFile(temporary, "w") as archive:
+                archive.writestr(ABOUT, json.dumps({"format": FORMAT, "ledger": kind}))
+                for file in sorted(p for p in copy.rglob("*") if p.is_file()):
+                    archive.write(file, file.relative_to(copy).as_posix(), zipfile.ZIP_DEFLATED)
+                names, changed = _evidence(EvidenceStore(root / EVIDENCE), archive, progress)
+        checked = _checked_copy(copy, pinned, set(names))
+    return Backup(path, checked.events, len(names), path.stat().st_size, checked, tuple(changed))
+
+
+def _small_files(root: Path, copy: Path) -> None:
+    for pattern in KEPT:
+        for file in sorted(root.glob(pattern)):
+            target = copy / file.relative_to(root)
+            if MEMBER.fullmatch(target.relative_to(copy).as_posix()):
+                target.parent.mkdir(exist_ok=True)
+                shutil.copyfile(file, target)
+
+
+def _ledger(ledger: Ledger, copy: Path) -> None:
+    """The ledger as it stands at one moment; writers are not held up."""
+    if ledger.engine.dialect.name == "sqlite":
+        source = sqlite3.connect(str(ledger.engine.url.database))
+        target = sqlite3.connect(copy / LEDGER)
+        try:
+            source.backup(target)  # all pages in one step: one view of it
+            target.execute("PRAGMA journal_mode=delete")
+            target.execute("DELETE FROM leases")  # of processes that know nothing of the copy
+            target.commit()
+        finally:
+            target.close()
+            source.close()
+        return
+    one_view = ledger.engine.connect().execution_options(isolation_level="REPEATABLE READ")
+    with one_view as connection, connection.begin(), (copy / EVENTS).open("wb") as stream:
+        for row in stored_rows(connection):
+            stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+
+
+def _evidence(store: EvidenceStore, archive: zipfile.ZipFile, progress: Progress | None) -> tuple[list[str], list[str]]:
+    """Every file of the store into the archive: (names, those among them whose bytes do not fit)."""
+    names, changed = list(store.hashes()), []
+    for done, sha256 in enumerate(names, 1):
+        seen = hashlib.sha256()
+        entry = f"{EVIDENCE}/{sha256[:2]}/{sha256}"
+        with store.path(sha256).open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
+            while chunk := source.read(1 << 20):
+                seen.update(chunk)
+                target.write(chunk)
+        if seen.hexdigest() != sha256:
+            changed.append(sha256)
+        if progress is not None:
+            progress(done / len(names))
+    return names, changed
+
+
+def _checked_copy(copy: Path, pinned: list[Head], held: set[str]) -> Checked:
+    """Ledger, heads and guards of the copy; of the evidence, that every file named is there."""
+    if not (copy / LEDGER).exists():
+        with (copy / EVENTS).open("rb") as stream:
+            _from_events(stream, copy / LEDGER)
+    with Ledger(copy / LEDGER) as ledger:
+        return check(ledger, copy, pinned=pinned, held=held)
+
+
+# --- the way back ------------------------------------------------------------------------------
+
+
+def restore(path: Path, folder: Path) -> Checked:
+    """Make the workspace ``folder`` (new or empty) from a backup, and check it with all its evidence.
+
+    The folder is there whole or not at all, also where damage was found: that is in the result.
+    Raises: InputError if ``path`` is no backup or the folder holds something.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError("{path}: is not an empty folder; name a new or empty one.", path=folder)
+    if not folder.parent.is_dir():
+        raise InputError("{path}: there is no such folder; make it first.", path=folder.parent)
+    try:
+        with zipfile.ZipFile(path) as archive, atomic.replacing_folder(folder) as temporary:
+            _members(archive, path)
+            for entry in archive.infolist():
+                _unpack(archive, entry, temporary)
+            if not (temporary / LEDGER).exists():
+                with (temporary / EVENTS).open("rb") as stream:
+                    _from_events(stream, temporary / LEDGER)
+            for file in (ABOUT, EVENTS):
+                (temporary / file).unlink(missing_ok=True)
+            with Ledger(temporary / LEDGER) as ledger:
+                return check(ledger, temporary)
+    except (OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(
+            "{path}: cannot be read as a backup ({why}); take another copy.", path=path, why=error
+        ) from error
+
+
+def _members(archive: zipfile.ZipFile, path: Path) -> None:
+    """Raises: InputError unless it is a backup and holds nothing but what one may hold."""
+    names = [entry.filename for entry in archive.infolist()]
+    foreign = [name for name in names if not MEMBER.fullmatch(name)]
+    if foreign or len(set(names)) != len(names):
+        raise InputError("{path}: holds {name}, which is of no backup; take another copy.", path=path,
+                         name=(foreign or names)[0])  # fmt: skip
+    try:
+        about = json.loads(archive.read(ABOUT))
+        fits = about["format"] == FORMAT and (LEDGER if about["ledger"] == "sqlite" else EVENTS) in names
+    except (KeyError, ValueError, TypeError):
+        fits = False
+    if not fits:
+        raise InputError("{path}: is no backup, or one of a newer version; name a file that `gengxun backup` wrote.",
+                         path=path)  # fmt: skip
+
+
+def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> None:
+    target = folder / entry.filename
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with archive.open(entry) as source, target.open("xb") as stream:
+        shutil.copyfileobj(source, stream, 1 << 20)
+    if entry.filename.startswith(EVIDENCE):
+        target.chmod(0o444)
+
+
+def _from_events(stream: Any, where: Path) -> None:
+    """A new ledger of these events, every table made anew from them."""
+    with Ledger(where) as ledger, writing(ledger.engine) as connection:
+        for rows in _batches(stream):
+            try:
+                connection.execute(tables.events.insert(), rows)
+            except sa.exc.DatabaseError as error:
+                raise InputError("{path}: cannot be read as a backup ({why}); take another copy.", path=EVENTS,
+                                 why=error.orig) from error  # fmt: skip
+        make_anew(connection)
+
+
+def _batches(stream: Any) -> Iterator[list[dict[str, Any]]]:
+    rows = []
+    for line in stream:
+        rows.append(json.loads(line))
+        if len(rows) == BATCH:
+            yield rows
+            rows = []
+    if rows:
+        yield rows
