@@ -53,9 +53,9 @@ occupations): false flags of such pairs stay below 0.53, and from 0.65 on occupa
 UNSURE = 0.50
 """Evidence below which a change is counted as unsure and waits for a second scene, whatever its kind. Over the
 same townships the false flags that it keeps back have 0.45 at most, and the best flag of the faintest
-occupation 0.59; nearer to the former, for a miss is worse. In a seventh,
-judged after the choice, one of them has between 0.45 and 0.50, and nothing is missed below 0.55. What is false above (fields under water in winter,
-harvested or ploughed before all others) has as much evidence as works have."""
+occupation 0.59; nearer to the former, for a miss is worse. In a seventh, judged after the choice, one of the
+former has between 0.45 and 0.50, and up to 0.55 nothing more is missed. What is false above (fields under water
+in winter, harvested or ploughed before all others) has as much evidence as works have."""
 THIN_PX = 1.5
 """A narrower strip is as good as all outline: an edge that lies a little elsewhere looks the same. The townships
 say nothing against 0 to 2.5."""
