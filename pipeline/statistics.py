@@ -1,36 +1,362 @@
-"""Counts, areas, ages and rates over rows of cases (domain: monthly report, year report). Pure."""
+"""Counts, areas, ages and rates over rows of cases: what the monthly and the year report print. Pure.
+
+Areas and money are summed as whole hundredths, so that groups add up to their total exactly. A dismissed case
+(不成立) is counted as found and enters no rate. A case that was split counts as a violation where a part is one,
+with the areas of those parts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
+from itertools import pairwise
 from typing import Any
+
+import numpy as np
+
+from geodata.area import M2_PER_MU
+from geodata.words import Text, both
+from pipeline.statistic_words import LABELS
+
+BEIJING = timezone(timedelta(hours=8))
+LARGE_M2 = 100 * M2_PER_MU
+"""Patches from 100 mu are counted apart."""
+
+LIMIT_PERCENT = 15
+"""违反土地管理规定行为处分办法 (第15号令) art 3(1): share of illegal farmland from which leaders answer for it."""
+
+RECTIFIED = ("rectified", "formalities_completed", "confiscated")
+"""整改到位: the illegal state is ended, or the formalities are complete; handed over or listed is not."""
+
+NOT_SENT = ("TEAM", "REPORTED", "REFUSED", "APPROVED")
+"""States of a transfer that has not left the office."""
+
+AGES = (30, 90, 180, 365)
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """A share with what it was made of; value is None where the denominator is 0."""
+    """A share with what it was made of; value is None where there is nothing to divide by, or it is not known."""
 
     numerator: float
-    denominator: float
+    denominator: float | None
 
     @property
     def value(self) -> float | None:
         return self.numerator / self.denominator if self.denominator else None
 
+    def to_json(self) -> dict[str, float | None]:
+        return {"numerator": self.numerator, "denominator": self.denominator, "value": self.value}
+
+
+def shown(ratio: Mapping[str, Any] | None) -> str:
+    """A rate as it is printed: "62.5%", or "—" where there is nothing to divide by."""
+    value = None if ratio is None else ratio["value"]
+    return "—" if value is None else f"{100 * value:.1f}%"
+
+
+def label(key: str) -> Text:
+    """The name of a column, a rate or a table."""
+    return both(LABELS[key])
+
 
 def statistics(
-    rows: Iterable[Mapping[str, Any]],
+    rows: Iterable[Row],
     *,
     today: date,
     since: date | None = None,
     until: date | None = None,
     construction_m2: Mapping[tuple[str, int], float] | None = None,
 ) -> dict[str, Any]:
-    """rows: plain case rows. since, until: days on which cases were found, both included.
+    """rows: plain case rows; a key that is missing counts as None. since, until: days of finding, both included.
 
-    construction_m2: (district_code, year) → m² of farmland lawfully taken by new construction.
-    Returns JSON values: {"total": …, "by_district": […], "by_township": […], "by_kind": […], "by_month": […], "farmland_ratio": […]}.
+    construction_m2: (district_code, year) → m² of farmland lawfully taken by new construction, as the office counts
+    it. JSON values: "total" and lists "by_district", "by_township", "by_kind", "by_status", "by_verdict", "by_month",
+    each a partition of the total; "farmland_ratio" by district and whole year, of the years that the period touches.
+    A rate is {"numerator", "denominator", "value"}.
     """
-    raise NotImplementedError
+    rows = list(rows)
+    kept = [row for row in rows if _within(_day(row.get("found_at")), since, until)]
+    table = _Table(kept, today)
+    found: dict[str, Any] = {
+        "today": today.isoformat(),
+        "since": since.isoformat() if since else None,
+        "until": until.isoformat() if until else None,
+        "total": table.group(np.arange(len(kept))),
+    }
+    for name, key in GROUPS.items():
+        found[f"by_{name}"] = table.by(name, key)
+    found["farmland_ratio"] = [
+        ratio
+        for ratio in farmland_ratio(rows, construction_m2 or {})
+        if (since is None or ratio["year"] >= since.year) and (until is None or ratio["year"] <= until.year)
+    ]
+    return found
+
+
+def farmland_ratio(rows: Iterable[Row], construction_m2: Mapping[tuple[str, int], float]) -> list[dict[str, Any]]:
+    """By district and year of finding: illegal farmland ÷ (lawful + illegal) farmland taken by new construction.
+
+    illegal_m2: net farmland of violations, whatever was put right since; unrectified_m2: what of it was not.
+    Where the lawful area of a district and year is not given the ratio is None: it would be 100 % by itself.
+    """
+    sums: dict[tuple[str, int], list[int]] = {}
+    names: dict[str, str] = {}
+    for row in rows:
+        day, code = _day(row.get("found_at")), str(row.get("district_code") or "")
+        illegal = _violation(row, "farmland_net_m2")
+        if day is None or not _is_violation(row):
+            continue
+        names[code] = row.get("district_name") or code
+        pair = sums.setdefault((code, day.year), [0, 0])
+        pair[0] += illegal
+        pair[1] += 0 if _rectified(row) else illegal
+    found = []
+    for code, year in sorted({*sums, *construction_m2}):
+        illegal, left = sums.get((code, year), [0, 0])
+        lawful = construction_m2.get((code, year))
+        ratio = Ratio(illegal / 100, None if lawful is None else round(lawful + illegal / 100, 2))
+        found.append(
+            {
+                "district_code": code,
+                "district_name": names.get(code, code),
+                "year": year,
+                "illegal_m2": illegal / 100,
+                "unrectified_m2": left / 100,
+                "lawful_m2": lawful,
+                **ratio.to_json(),
+                "limit": LIMIT_PERCENT / 100,
+                "reached": None
+                if not ratio.denominator
+                else 100 * illegal >= LIMIT_PERCENT * round(100 * ratio.denominator),
+            }
+        )
+    return found
+
+
+# what a row counts as
+
+
+def _status(*names: str) -> Callable[[Row], int]:
+    return lambda row: row.get("status") in names
+
+
+def _pieces(row: Row) -> Sequence[Row]:
+    return row.get("parts") or (row,)
+
+
+def _is_violation(row: Row) -> bool:
+    return any(piece.get("verdict") == "violation" for piece in _pieces(row))
+
+
+def _violation(row: Row, key: str) -> int:
+    """Hundredths of ``key`` over the pieces that are violations."""
+    return sum(_hundredths(piece.get(key)) for piece in _pieces(row) if piece.get("verdict") == "violation")
+
+
+def _rectified(row: Row) -> bool:
+    """Closed, and every piece that was a violation was put right."""
+    if row.get("status") != "CLOSED":
+        return False
+    illegal = [piece for piece in _pieces(row) if piece.get("verdict") == "violation"]
+    return bool(illegal) and all(piece.get("outcome") in RECTIFIED for piece in illegal)
+
+
+def _filed(row: Row) -> bool:
+    return _is_violation(row) and bool(row.get("proceeding"))
+
+
+def _sent(row: Row, to: str) -> int:
+    """Transfers to ``to`` that left the office; one is "to:STATE" or {"to", "state"}."""
+    found = [t.split(":", 1) if isinstance(t, str) else (t["to"], t["state"]) for t in row.get("transfers") or ()]
+    return sum(receiver == to and state not in NOT_SENT for receiver, state in found)
+
+
+def _handled(row: Row) -> bool:
+    """A violation that was filed, handed over, or put right without either."""
+    sent = any(_sent(row, to) for to in ("police", "agriculture", "discipline"))
+    return _is_violation(row) and (_filed(row) or sent or row.get("status") == "CLOSED")
+
+
+def _active(row: Row) -> bool:
+    return row.get("status") != "DISMISSED"
+
+
+def _large(row: Row) -> bool:
+    return (row.get("patch_m2") or 0.0) >= LARGE_M2
+
+
+COUNTS: Mapping[str, Callable[[Row], int | bool]] = {
+    "found": lambda row: 1,
+    "suspected": _status("SUSPECTED"),
+    "dispatched": _status("DISPATCHED"),
+    "rectifying": _status("RECTIFYING"),
+    "reported": _status("REPORTED"),
+    "closed": _status("CLOSED"),
+    "dismissed": _status("DISMISSED"),
+    "active": _active,
+    "checked": lambda row: _active(row) and bool(row.get("checked_at")),
+    "with_photos": lambda row: _active(row) and bool(row.get("photos")),
+    "photos_known": lambda row: _active(row) and bool(row.get("checked_at")) and row.get("photos") is not None,
+    "violation": _is_violation,
+    "ordered": lambda row: _is_violation(row) and bool(row.get("ordered_at")),
+    "orders_known": lambda row: _is_violation(row) and "ordered_at" in row,
+    "filed": _filed,
+    "proceedings_closed": lambda row: _filed(row) and row["proceeding"].get("status") == "CLOSED",
+    "handled": _handled,
+    "rectified": _rectified,
+    "overridden": lambda row: row.get("status") == "CLOSED" and bool(row.get("overridden")),
+    "overdue": lambda row: row.get("status") not in ("CLOSED", "DISMISSED") and bool(row.get("overdue")),
+    "relapsed": lambda row: (row.get("relapses") or 0) > 0,
+    "relapses": lambda row: row.get("relapses") or 0,
+    "large": _large,
+    "to_police": lambda row: _sent(row, "police"),
+    "to_agriculture": lambda row: _sent(row, "agriculture"),
+    "to_discipline": lambda row: _sent(row, "discipline"),
+}
+"""Column → how much of it one row is."""
+
+SUMS: Mapping[str, Callable[[Row], int]] = {
+    "patch_m2": lambda row: _hundredths(row.get("patch_m2")),
+    "farmland_gross_m2": lambda row: _hundredths(row.get("farmland_gross_m2")),
+    "farmland_net_m2": lambda row: _hundredths(row.get("farmland_net_m2")),
+    "basic_farmland_m2": lambda row: _hundredths(row.get("basic_farmland_m2")),
+    "violation_patch_m2": lambda row: _violation(row, "patch_m2"),
+    "violation_farmland_net_m2": lambda row: _violation(row, "farmland_net_m2"),
+    "violation_basic_farmland_m2": lambda row: _violation(row, "basic_farmland_m2"),
+    "large_patch_m2": lambda row: _hundredths(row.get("patch_m2")) if _large(row) else 0,
+    "restored_m2": lambda row: _hundredths(row.get("restored_m2")),
+    "demolished_m2": lambda row: _hundredths(row.get("demolished_m2")),
+    "fine_yuan": lambda row: _hundredths(row.get("fine_yuan")),
+}
+"""Column → hundredths of one row. Basic farmland is an overlay of farmland, no further term of a sum."""
+
+RATES: Mapping[str, tuple[str, str]] = {
+    "check_rate": ("checked", "active"),
+    "photo_rate": ("with_photos", "photos_known"),
+    "stop_rate": ("ordered", "orders_known"),
+    "filing_rate": ("filed", "violation"),
+    "proceeding_close_rate": ("proceedings_closed", "filed"),
+    "handling_rate": ("handled", "violation"),
+    "rectification_rate": ("rectified", "violation"),
+    "close_rate": ("closed", "active"),
+    "override_rate": ("overridden", "closed"),
+}
+"""Rate → (numerator, denominator): 核查率, 举证率, 制止率, 立案率, 结案率, 查处率, 整改率, 销号率, 强制销号占比."""
+
+HIDDEN = ("photos_known", "orders_known")
+
+
+def _verdict(row: Row) -> str | None:
+    found = {piece.get("verdict") for piece in _pieces(row)}
+    return found.pop() if len(found) == 1 else "mixed"
+
+
+def _month(row: Row) -> str | None:
+    day = _day(row.get("found_at"))
+    return None if day is None else f"{day:%Y-%m}"
+
+
+GROUPS: Mapping[str, Callable[[Row], str | None]] = {
+    "district": lambda row: row.get("district_code"),
+    "township": lambda row: row.get("township_code"),
+    "kind": lambda row: row.get("kind"),
+    "status": lambda row: row.get("status"),
+    "verdict": _verdict,
+    "month": _month,
+}
+NAMES = {"district": "district_name", "township": "township_name"}
+
+
+class _Table:
+    """Rows as numbers: one column of whole numbers a count or sum, days as floats (NaN: none)."""
+
+    def __init__(self, rows: Sequence[Row], today: date) -> None:
+        self.rows = rows
+        self.columns = {
+            key: np.array([int(of(row)) for row in rows], np.int64) for key, of in {**COUNTS, **SUMS}.items()
+        }
+        found = [_day(row.get("found_at")) for row in rows]
+        checked = [_day(row.get("checked_at")) for row in rows]
+        closed = [_day(row.get("closed_at")) if row.get("status") == "CLOSED" else None for row in rows]
+        open_now = [today if row.get("status") not in ("CLOSED", "DISMISSED") else None for row in rows]
+        self.age, self.check, self.close = (_days(found, to) for to in (open_now, checked, closed))
+
+    def by(self, name: str, key: Callable[[Row], str | None]) -> list[dict[str, Any]]:
+        """One group a value of ``key``, in its order; rows without one come last under None."""
+        members: dict[str | None, list[int]] = {}
+        for i, row in enumerate(self.rows):
+            members.setdefault(key(row) or None, []).append(i)
+        if name == "month":
+            members |= {month: [] for month in _between([m for m in members if m]) if month not in members}
+        found = []
+        for value in sorted(members, key=lambda v: (v is None, v or "")):
+            of = members[value]
+            named = self.rows[of[0]].get(NAMES[name]) if name in NAMES and of else value
+            found.append({"key": value, "name": named or value, **self.group(np.array(of, np.int64))})
+        return found
+
+    def group(self, of: np.ndarray) -> dict[str, Any]:
+        """of: (n,) numbers of rows."""
+        sums = {key: int(self.columns[key][of].sum()) for key in self.columns}
+        counts = {key: sums[key] for key in COUNTS if key not in HIDDEN}
+        areas = {key: sums[key] / 100 for key in SUMS}
+        rates = {key: Ratio(sums[a], sums[b]).to_json() for key, (a, b) in RATES.items()}
+        return {**counts, **areas, **rates, "ages": self._ages(of)}
+
+    def _ages(self, of: np.ndarray) -> dict[str, Any]:
+        """Days since finding of what is open; medians of the way to the check and to the closing."""
+        age, check, close = (days[of][~np.isnan(days[of])] for days in (self.age, self.check, self.close))
+        edges = (-1, *AGES, np.inf)
+        return {
+            "open": int(age.size),
+            "median_days": _median(age),
+            "max_days": int(age.max()) if age.size else None,
+            "up_to": [
+                {"days": None if high == np.inf else int(high), "count": int(((age > low) & (age <= high)).sum())}
+                for low, high in pairwise(edges)
+            ],
+            "check_median_days": _median(check),
+            "close_median_days": _median(close),
+        }
+
+
+def _days(start: Sequence[date | None], end: Sequence[date | None]) -> np.ndarray:
+    """Whole days between, never negative; NaN where either is missing."""
+    pairs = zip(start, end, strict=True)
+    return np.array([max(0, (b - a).days) if a and b else np.nan for a, b in pairs], np.float64)
+
+
+def _median(values: np.ndarray) -> float | None:
+    return float(np.median(values)) if values.size else None
+
+
+def _hundredths(value: float | None) -> int:
+    return round(100 * value) if value else 0
+
+
+def _day(value: str | datetime | date | None) -> date | None:
+    """The day in Beijing of an ISO text or a time; a text without zone is a day already."""
+    if not value:
+        return None
+    at = datetime.fromisoformat(value) if isinstance(value, str) else value
+    if isinstance(at, datetime):
+        return (at.astimezone(BEIJING) if at.tzinfo else at).date()
+    return at
+
+
+def _within(day: date | None, since: date | None, until: date | None) -> bool:
+    if day is None:
+        return since is None and until is None
+    return (since is None or day >= since) and (until is None or day <= until)
+
+
+def _between(months: Sequence[str]) -> list[str]:
+    """All months from the first to the last, so that one without cases is seen as zero."""
+    if not months:
+        return []
+    first, last = ([int(n) for n in month.split("-")] for month in (min(months), max(months)))
+    numbers = range(12 * first[0] + first[1] - 1, 12 * last[0] + last[1])
+    return [f"{n // 12:04d}-{n % 12 + 1:02d}" for n in numbers]
