@@ -25,7 +25,7 @@ bench: $(VENV)/.installed-test
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11 or later, or name yours: make PYTHON=/path/to/python3 demo" >&2; exit 2; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: install Python 3.11 or later, or name it: make PYTHON=python3.12 demo" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version 2>&1) is too old: install Python 3.11 or later, or name it: make PYTHON=python3.12 demo" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "this Python has no ensurepip: install it (Debian, Ubuntu: sudo apt install python3-venv) and run make again" >&2; exit 2; }
 	@echo "making $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
