@@ -75,7 +75,14 @@
     for (const key of Object.keys(state)) state[key] = given.get(key) ?? (key === "v" ? "map" : "");
     if (!["map", "list", "progress", "yours"].includes(state.v)) state.v = "map";
   }
+  /* after the frame: the browser takes longer over an address than over the whole list */
+  let writing = false;
   function writeAddress() {
+    if (writing) return;
+    writing = true;
+    setTimeout(() => requestAnimationFrame(() => setTimeout(() => { writing = false; addressNow(); })));
+  }
+  function addressNow() {
     const given = new URLSearchParams();
     for (const [key, value] of Object.entries(state)) if (value && !(key === "v" && value === "map")) given.set(key, value);
     const hash = given.toString().replace(/%2C/g, ",");
@@ -205,7 +212,7 @@
     const bars = [...groups].map(([key, members]) => [key, members]);
     if (earlier.length) bars.unshift(["earlier", earlier]);
     const most = Math.max(1, ...bars.map(([, members]) => members.length));
-    const box = $("[data-months]"), left = booted ? box.scrollLeft : 1e6; // where it is narrow, the newest first
+    const box = $("[data-months]");
     box.innerHTML = bars.map(([key, members]) => {
       const n = stageCounts(members), name = key === "earlier" ? words.earlier : monthName(key);
       const running = key === data.month, full = running ? view.say(words.soFar, { month: name }) : name;
@@ -213,7 +220,7 @@
       return `<button type="button" class="gx-month" data-month="${key}" aria-pressed="${state.m === key}" aria-label="${view.escapeHtml(`${full} ${members.length}${words.comma}${told}`)}">` +
         `<span>${members.length}</span><i>${parts(n, most)}</i><small><span class="gx-full">${view.escapeHtml(full)}</span><span class="gx-short">${view.escapeHtml(name + (running ? "*" : ""))}</span></small></button>`;
     }).join("");
-    box.scrollLeft = left;
+    if (!booted) box.scrollLeft = 1e6; // where it is narrow, the newest first; later it stays: to ask where would lay out the page
   }
   function step(by) {
     const keys = $$("[data-month]").map((e) => e.dataset.month), now = keys.indexOf(state.m);

@@ -65,18 +65,44 @@ function gxMapView(map, data, on) {
     return list.length ? `0 ${list.join(" ")} 360` : "0 360";
   }
 
+  /* Pins that were drawn are kept, in the page or beside it: to build one takes ten times as long as
+     to show it again. Leaflet moves all of them, so only so many are kept. */
+  const KEPT = 2 * MOST;
+  const pins = new Map();
+  let keptFocusable = false;
+  function showPins(wanted, focusable) {
+    if (focusable !== keptFocusable || pins.size > KEPT) dropPins();
+    keptFocusable = focusable;
+    const keep = new Set(wanted);
+    for (const [i, marker] of pins) if (!keep.has(i)) { marker.getElement().remove(); marker.getElement().classList.remove("gx-lit"); }
+    let after = null;
+    for (const i of [...wanted].reverse()) { // in the list's order, for those who come by Tab
+      if (!pins.has(i)) pins.set(i, pin(i, focusable));
+      const marker = pins.get(i), element = marker.getElement(), pane = map.getPane("markerPane");
+      if (element.parentNode !== pane || (focusable && element.nextSibling !== after)) pane.insertBefore(element, after);
+      if (element.classList.contains("gx-chosen") !== (i === chosen)) {
+        element.classList.toggle("gx-chosen", i === chosen);
+        marker.setZIndexOffset(above(i));
+      }
+      drawn.set(i, element);
+      after = element;
+    }
+  }
+  function dropPins() { pins.forEach((marker) => marker.remove()); pins.clear(); }
+  const above = (i) => (i === chosen ? 2000 : late(i) ? 500 : 0);
+
   function pin(i, focusable) {
     const size = 30, number = cases.number[i];
     const icon = L.divIcon({ html: glyph(i, size), iconSize: [size, size], className: "gx-pin" + (i === chosen ? " gx-chosen" : "") });
-    const marker = L.marker(place(i), { icon, keyboard: focusable, riseOnHover: true, zIndexOffset: i === chosen ? 2000 : late(i) ? 500 : 0 });
+    const marker = L.marker(place(i), { icon, keyboard: focusable, riseOnHover: true, zIndexOffset: above(i) });
     marker.on("click keypress", (e) => { if (!e.originalEvent || e.type === "click" || e.originalEvent.key === "Enter") on.press(i); });
     marker.on("mouseover", () => on.hover(i)).on("mouseout", () => on.hover(null));
-    marker.addTo(layer);
+    marker.addTo(map);
     const element = marker.getElement();
     element.dataset.case = number;
     element.setAttribute("aria-label", say(words.label, { number, label: element.firstChild.getAttribute("aria-label"), place: on.where(i) }));
     if (focusable) { element.addEventListener("focus", () => on.hover(i)); element.addEventListener("blur", () => on.hover(null)); }
-    drawn.set(i, element);
+    return marker;
   }
 
   function sums(key) {
@@ -125,17 +151,18 @@ function gxMapView(map, data, on) {
     if (!placed || !map.getSize().x) return;
     layer.clearLayers(); drawn.clear();
     const zoom = map.getZoom();
-    let beyond = 0;
-    if (rows.length <= SINGLE) rows.forEach((i) => pin(i, true));
+    let beyond = 0, single = [];
+    if (rows.length <= SINGLE) single = rows;
     else if (zoom < COUNTY_BELOW && data.counties.length > 1) rings("county", data.counties);
     else if (zoom < TOWNSHIP_BELOW) rings("township", data.townships);
     else {
       const view = map.getBounds().pad(0.05);
       const inside = rows.filter((i) => view.contains(place(i)));
-      inside.slice(0, MOST).forEach((i) => pin(i, false));
+      single = inside.slice(0, MOST);
       beyond = Math.max(0, inside.length - MOST);
     }
-    if (chosen !== null && !(drawn.get(chosen) || { dataset: {} }).dataset.case) pin(chosen, rows.length <= SINGLE);
+    if (chosen !== null && !single.includes(chosen)) single = [...single, chosen];
+    showPins(single, rows.length <= SINGLE);
     light(lit);
     on.beyond(beyond);
   }
