@@ -105,14 +105,15 @@ def farmland_ratio(rows: Iterable[Row], construction_m2: Mapping[tuple[str, int]
     sums: dict[tuple[str, int], list[int]] = {}
     names: dict[str, str] = {}
     for row in rows:
-        day, code = _day(row.get("found_at")), str(row.get("district_code") or "")
-        illegal = _violation(row, "farmland_net_m2")
-        if day is None or not _is_violation(row):
+        pieces = _illegal(row)
+        day, code = _day(row.get("found_at")) if pieces else None, str(row.get("district_code") or "")
+        if day is None:
             continue
+        illegal = _sum(pieces, "farmland_net_m2")
         names[code] = row.get("district_name") or code
         pair = sums.setdefault((code, day.year), [0, 0])
         pair[0] += illegal
-        pair[1] += 0 if _rectified(row) else illegal
+        pair[1] += 0 if _rectified(row, pieces) else illegal
     found = []
     for code, year in sorted({*sums, *construction_m2}):
         illegal, left = sums.get((code, year), [0, 0])
@@ -139,33 +140,85 @@ def farmland_ratio(rows: Iterable[Row], construction_m2: Mapping[tuple[str, int]
 # what a row counts as
 
 
-def _status(*names: str) -> Callable[[Row], int]:
-    return lambda row: row.get("status") in names
+COUNTS = (
+    "found", "suspected", "dispatched", "rectifying", "reported", "closed", "dismissed", "active", "checked",
+    "with_photos", "violation", "ordered", "filed", "proceedings_closed", "handled", "rectified", "overridden",
+    "overdue", "relapsed", "relapses", "large", "to_police", "to_agriculture", "to_discipline",
+)  # fmt: skip
+SUMS = (
+    "patch_m2", "farmland_gross_m2", "farmland_net_m2", "basic_farmland_m2", "violation_patch_m2",
+    "violation_farmland_net_m2", "violation_basic_farmland_m2", "large_patch_m2", "restored_m2", "demolished_m2",
+    "fine_yuan",
+)  # fmt: skip
+"""Hundredths. Basic farmland is an overlay of farmland, no further term of a sum."""
+
+HIDDEN = ("photos_known", "orders_known")
+"""Denominators of rates whose numerator some rows do not know."""
+
+_STATUS = ("SUSPECTED", "DISPATCHED", "RECTIFYING", "REPORTED", "CLOSED", "DISMISSED")
+
+
+def measures(row: Row) -> dict[str, int]:
+    """How much of each of COUNTS, SUMS and HIDDEN one row is."""
+    status, illegal, proceeding = row.get("status"), _illegal(row), row.get("proceeding")
+    active, closed, violation = status != "DISMISSED", status == "CLOSED", bool(illegal)
+    checked = active and bool(row.get("checked_at"))
+    filed = violation and bool(proceeding)
+    sent = [_sent(row, to) for to in ("police", "agriculture", "discipline")] if row.get("transfers") else [0, 0, 0]
+    patch = _hundredths(row.get("patch_m2"))
+    large = (row.get("patch_m2") or 0.0) >= LARGE_M2
+    return {
+        "found": 1,
+        **{name.lower(): status == name for name in _STATUS},
+        "active": active,
+        "checked": checked,
+        "with_photos": checked and bool(row.get("photos")),
+        "photos_known": checked and row.get("photos") is not None,
+        "violation": violation,
+        "ordered": violation and bool(row.get("ordered_at")),
+        "orders_known": violation and "ordered_at" in row,
+        "filed": filed,
+        "proceedings_closed": filed and proceeding is not None and proceeding.get("status") == "CLOSED",
+        "handled": violation and (filed or any(sent) or closed),
+        "rectified": _rectified(row, illegal),
+        "overridden": closed and bool(row.get("overridden")),
+        "overdue": active and not closed and bool(row.get("overdue")),
+        "relapsed": (row.get("relapses") or 0) > 0,
+        "relapses": row.get("relapses") or 0,
+        "large": large,
+        "to_police": sent[0],
+        "to_agriculture": sent[1],
+        "to_discipline": sent[2],
+        "patch_m2": patch,
+        "farmland_gross_m2": _hundredths(row.get("farmland_gross_m2")),
+        "farmland_net_m2": _hundredths(row.get("farmland_net_m2")),
+        "basic_farmland_m2": _hundredths(row.get("basic_farmland_m2")),
+        "violation_patch_m2": _sum(illegal, "patch_m2"),
+        "violation_farmland_net_m2": _sum(illegal, "farmland_net_m2"),
+        "violation_basic_farmland_m2": _sum(illegal, "basic_farmland_m2"),
+        "large_patch_m2": patch if large else 0,
+        "restored_m2": _hundredths(row.get("restored_m2")),
+        "demolished_m2": _hundredths(row.get("demolished_m2")),
+        "fine_yuan": _hundredths(row.get("fine_yuan")),
+    }
 
 
 def _pieces(row: Row) -> Sequence[Row]:
     return row.get("parts") or (row,)
 
 
-def _is_violation(row: Row) -> bool:
-    return any(piece.get("verdict") == "violation" for piece in _pieces(row))
+def _illegal(row: Row) -> list[Row]:
+    """The pieces of a row that are violations."""
+    return [piece for piece in _pieces(row) if piece.get("verdict") == "violation"]
 
 
-def _violation(row: Row, key: str) -> int:
-    """Hundredths of ``key`` over the pieces that are violations."""
-    return sum(_hundredths(piece.get(key)) for piece in _pieces(row) if piece.get("verdict") == "violation")
+def _sum(pieces: Sequence[Row], key: str) -> int:
+    return sum(_hundredths(piece.get(key)) for piece in pieces)
 
 
-def _rectified(row: Row) -> bool:
+def _rectified(row: Row, illegal: Sequence[Row]) -> bool:
     """Closed, and every piece that was a violation was put right."""
-    if row.get("status") != "CLOSED":
-        return False
-    illegal = [piece for piece in _pieces(row) if piece.get("verdict") == "violation"]
-    return bool(illegal) and all(piece.get("outcome") in RECTIFIED for piece in illegal)
-
-
-def _filed(row: Row) -> bool:
-    return _is_violation(row) and bool(row.get("proceeding"))
+    return row.get("status") == "CLOSED" and bool(illegal) and all(p.get("outcome") in RECTIFIED for p in illegal)
 
 
 def _sent(row: Row, to: str) -> int:
@@ -173,65 +226,6 @@ def _sent(row: Row, to: str) -> int:
     found = [t.split(":", 1) if isinstance(t, str) else (t["to"], t["state"]) for t in row.get("transfers") or ()]
     return sum(receiver == to and state not in NOT_SENT for receiver, state in found)
 
-
-def _handled(row: Row) -> bool:
-    """A violation that was filed, handed over, or put right without either."""
-    sent = any(_sent(row, to) for to in ("police", "agriculture", "discipline"))
-    return _is_violation(row) and (_filed(row) or sent or row.get("status") == "CLOSED")
-
-
-def _active(row: Row) -> bool:
-    return row.get("status") != "DISMISSED"
-
-
-def _large(row: Row) -> bool:
-    return (row.get("patch_m2") or 0.0) >= LARGE_M2
-
-
-COUNTS: Mapping[str, Callable[[Row], int | bool]] = {
-    "found": lambda row: 1,
-    "suspected": _status("SUSPECTED"),
-    "dispatched": _status("DISPATCHED"),
-    "rectifying": _status("RECTIFYING"),
-    "reported": _status("REPORTED"),
-    "closed": _status("CLOSED"),
-    "dismissed": _status("DISMISSED"),
-    "active": _active,
-    "checked": lambda row: _active(row) and bool(row.get("checked_at")),
-    "with_photos": lambda row: _active(row) and bool(row.get("photos")),
-    "photos_known": lambda row: _active(row) and bool(row.get("checked_at")) and row.get("photos") is not None,
-    "violation": _is_violation,
-    "ordered": lambda row: _is_violation(row) and bool(row.get("ordered_at")),
-    "orders_known": lambda row: _is_violation(row) and "ordered_at" in row,
-    "filed": _filed,
-    "proceedings_closed": lambda row: _filed(row) and row["proceeding"].get("status") == "CLOSED",
-    "handled": _handled,
-    "rectified": _rectified,
-    "overridden": lambda row: row.get("status") == "CLOSED" and bool(row.get("overridden")),
-    "overdue": lambda row: row.get("status") not in ("CLOSED", "DISMISSED") and bool(row.get("overdue")),
-    "relapsed": lambda row: (row.get("relapses") or 0) > 0,
-    "relapses": lambda row: row.get("relapses") or 0,
-    "large": _large,
-    "to_police": lambda row: _sent(row, "police"),
-    "to_agriculture": lambda row: _sent(row, "agriculture"),
-    "to_discipline": lambda row: _sent(row, "discipline"),
-}
-"""Column → how much of it one row is."""
-
-SUMS: Mapping[str, Callable[[Row], int]] = {
-    "patch_m2": lambda row: _hundredths(row.get("patch_m2")),
-    "farmland_gross_m2": lambda row: _hundredths(row.get("farmland_gross_m2")),
-    "farmland_net_m2": lambda row: _hundredths(row.get("farmland_net_m2")),
-    "basic_farmland_m2": lambda row: _hundredths(row.get("basic_farmland_m2")),
-    "violation_patch_m2": lambda row: _violation(row, "patch_m2"),
-    "violation_farmland_net_m2": lambda row: _violation(row, "farmland_net_m2"),
-    "violation_basic_farmland_m2": lambda row: _violation(row, "basic_farmland_m2"),
-    "large_patch_m2": lambda row: _hundredths(row.get("patch_m2")) if _large(row) else 0,
-    "restored_m2": lambda row: _hundredths(row.get("restored_m2")),
-    "demolished_m2": lambda row: _hundredths(row.get("demolished_m2")),
-    "fine_yuan": lambda row: _hundredths(row.get("fine_yuan")),
-}
-"""Column → hundredths of one row. Basic farmland is an overlay of farmland, no further term of a sum."""
 
 RATES: Mapping[str, tuple[str, str]] = {
     "check_rate": ("checked", "active"),
@@ -245,8 +239,6 @@ RATES: Mapping[str, tuple[str, str]] = {
     "override_rate": ("overridden", "closed"),
 }
 """Rate → (numerator, denominator): 核查率, 举证率, 制止率, 立案率, 结案率, 查处率, 整改率, 销号率, 强制销号占比."""
-
-HIDDEN = ("photos_known", "orders_known")
 
 
 def _verdict(row: Row) -> str | None:
@@ -271,13 +263,13 @@ NAMES = {"district": "district_name", "township": "township_name"}
 
 
 class _Table:
-    """Rows as numbers: one column of whole numbers a count or sum, days as floats (NaN: none)."""
+    """Rows as numbers: (n, k) whole numbers, a column a count or sum; days as floats (NaN: none)."""
 
     def __init__(self, rows: Sequence[Row], today: date) -> None:
         self.rows = rows
-        self.columns = {
-            key: np.array([int(of(row)) for row in rows], np.int64) for key, of in {**COUNTS, **SUMS}.items()
-        }
+        self.names = (*COUNTS, *SUMS, *HIDDEN)
+        values = [[found[name] for name in self.names] for found in map(measures, rows)]
+        self.values = np.array(values, np.int64).reshape(len(rows), len(self.names))
         found = [_day(row.get("found_at")) for row in rows]
         checked = [_day(row.get("checked_at")) for row in rows]
         closed = [_day(row.get("closed_at")) if row.get("status") == "CLOSED" else None for row in rows]
@@ -300,8 +292,8 @@ class _Table:
 
     def group(self, of: np.ndarray) -> dict[str, Any]:
         """of: (n,) numbers of rows."""
-        sums = {key: int(self.columns[key][of].sum()) for key in self.columns}
-        counts = {key: sums[key] for key in COUNTS if key not in HIDDEN}
+        sums = dict(zip(self.names, self.values[of].sum(axis=0).tolist(), strict=True))
+        counts = {key: sums[key] for key in COUNTS}
         areas = {key: sums[key] / 100 for key in SUMS}
         rates = {key: Ratio(sums[a], sums[b]).to_json() for key, (a, b) in RATES.items()}
         return {**counts, **areas, **rates, "ages": self._ages(of)}

@@ -50,7 +50,7 @@ def _letters(roles: tuple[str, ...], letter: str, needs: tuple[str, ...]) -> dic
     }
 
 
-_HEARD = dict.fromkeys(("RECEIVED", "RECONSIDERING", "SUPERVISED"), "ACCEPTED")
+_HEARD: dict[str | None, str] = dict.fromkeys(("RECEIVED", "RECONSIDERING", "SUPERVISED"), "ACCEPTED")
 
 TABLE: Mapping[str, Mapping[str, Way]] = {
     "police": {
