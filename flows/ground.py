@@ -53,6 +53,40 @@ class Place:
     others: Sequence[BaseGeometry] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """One scene on a grid: values (d, y, x), bands by name, quality bits (grown), and how far it lay off."""
+
+    values: NDArray[np.float32]
+    bits: NDArray[np.uint8]
+    bands: tuple[str, ...]
+    shift_px: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Marked:
+    """(y, x) masks: pixels wholly inside the part; farmland; neighbouring parcels by number, pixels wholly inside
+    them (0 = none); what is flagged, the part among it; ground that is no field."""
+
+    part: NDArray[np.bool_]
+    farmland: NDArray[np.bool_]
+    parcels: NDArray[np.int32]
+    taken: NDArray[np.bool_]
+    inert: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two scenes on one grid around a part: values (d, y, x) of the common bands, clear on both dates (y, x)."""
+
+    grid: GeoBox
+    before: NDArray[np.float32]
+    after: NDArray[np.float32]
+    clear: NDArray[np.bool_]
+    marked: Marked
+    layers: LayersOnDay
+
+
 class Reader:
     """Reads series from one workspace's catalogue; how scenes lie to each other is measured once a neighbourhood.
 
@@ -69,9 +103,27 @@ class Reader:
 
     def series(self, place: Place, since: datetime) -> list[Series]:
         """All scenes over the part as series, one a kind of sensor and set of bands."""
-        over = _over(self.scenes, place.geometry)
+        over = self.over(place.geometry)
         layers = self._layers_on(_day(over, place, since))
         return [self._read(layers, place, group, since) for group in _groups(over)]
+
+    def over(self, geometry: BaseGeometry) -> list[Scene]:
+        """Scenes over the part, oldest first."""
+        return _over(self.scenes, geometry)
+
+    def pair(self, place: Place) -> Pair | None:
+        """The flag's two scenes around the part; None where one of them is no longer held."""
+        held = {s.id: s for s in self.scenes}
+        if place.before_id not in held or place.after_id not in held:
+            return None
+        before, after = held[place.before_id], held[place.after_id]
+        layers = self._layers_on(after.acquired_at.date())
+        grid = window(before, place.geometry)
+        one, two = (self._raster(before, scene, grid, self.max_shift_px) for scene in (before, after))
+        common = [band for band in one.bands if band in two.bands]
+        values = [r.values[[r.bands.index(band) for band in common]] for r in (one, two)]
+        ground = marked(grid, layers, place)
+        return Pair(grid, values[0], values[1], quality.clear(one.bits | two.bits), ground, layers)
 
     def _read(self, layers: LayersOnDay, place: Place, group: list[Scene], since: datetime) -> Series:
         before, after = self._pair(place, group, since)
@@ -115,13 +167,18 @@ class Reader:
         with self.catalog.pixels(scene) as pixels:
             return pixels.onto(grid, shift_m)
 
-    def _view(self, reference: Scene, scene: Scene, grid: GeoBox, side: int, where: Layout) -> View:
-        shift, shift_px = self._shift(reference, scene, grid, max(self.max_shift_px, side))  # half a tile is no matter
+    def _raster(self, reference: Scene, scene: Scene, grid: GeoBox, limit_px: float) -> Seen:
+        shift, shift_px = self._shift(reference, scene, grid, limit_px)
         with self._pixels(scene, grid, shift) as pixels:
             raster = pixels.read((slice(0, grid.height), slice(0, grid.width)))
             codes = sensors.QUALITY[scene.quality_codes] if scene.quality_codes else None
             bits = quality.grown(quality.bits(raster, codes, pixels.saturation))
-        values, bands = raster.values[np.argsort(raster.bands)], tuple(sorted(raster.bands))
+        order = np.argsort(raster.bands)
+        return Seen(raster.values[order], bits, tuple(raster.bands[n] for n in order), shift_px)
+
+    def _view(self, reference: Scene, scene: Scene, grid: GeoBox, side: int, where: Layout) -> View:
+        seen = self._raster(reference, scene, grid, max(self.max_shift_px, side))  # half a tile is no matter
+        values, bits, bands = seen.values, seen.bits, seen.bands
         if side > 1:
             values, bits = neighbours.tiled(values, bits, side)
             bands = (*bands, *TEXTURE)
@@ -135,7 +192,7 @@ class Reader:
             flight=side > 1,
             bands=bands,
             quality_known=scene.quality_codes is not None,
-            shift_px=shift_px,
+            shift_px=seen.shift_px,
         )
 
 
@@ -204,20 +261,24 @@ def _tiles(grid: GeoBox, side: int) -> GeoBox:
 
 def layout(grid: GeoBox, layers: LayersOnDay, place: Place) -> Layout:
     """Which pixels of ``grid`` are asked for; the parcels that the part itself lies on are no neighbours."""
+    ground = marked(grid, layers, place)
+    return neighbours.layout(ground.part, ground.parcels, ground.inert)
+
+
+def marked(grid: GeoBox, layers: LayersOnDay, place: Place) -> Marked:
     crs = str(grid.crs)
-    shape, *taken = _pixels(np.array([place.geometry, *place.others], object), DEGREES, grid)
+    shape, *others = _pixels(np.array([place.geometry, *place.others], object), DEGREES, grid)
     part = rasterize([shape.buffer(-INSIDE_PX)], _unit(grid))
-    apart = rasterize([g.buffer(1.0) for g in (shape, *taken)], _unit(grid), all_touched=True)
+    taken = rasterize([g.buffer(1.0) for g in (shape, *others)], _unit(grid), all_touched=True)
     farmland, built = _parcels(layers, grid, crs)
-    farmland_all = rasterize(farmland, _unit(grid), all_touched=True)
     own = shapely.intersects(farmland, shape) if len(farmland) else np.zeros(0, bool)
-    inner = rasterize(shapely.buffer(farmland[~own], -INSIDE_PX), _unit(grid)) & ~apart
+    inner = rasterize(shapely.buffer(farmland[~own], -INSIDE_PX), _unit(grid)) & ~taken
     # parcels drawn in by 0.75 pixel lie more than a pixel apart: what is connected is one parcel
     _, parcels = cv2.connectedComponents(inner.astype(np.uint8), connectivity=4)
-    other = rasterize(built, _unit(grid)) & ~apart
-    if other.sum() < FEW_BUILT:
-        other = ~farmland_all & ~apart
-    return neighbours.layout(part, np.asarray(parcels, np.int32), other)
+    inert = rasterize(built, _unit(grid)) & ~taken
+    if inert.sum() < FEW_BUILT:
+        inert = ~rasterize(farmland, _unit(grid), all_touched=True) & ~taken
+    return Marked(part, rasterize(farmland, _unit(grid)), np.asarray(parcels, np.int32), taken, inert)
 
 
 def _unit(grid: GeoBox) -> GeoBox:

@@ -116,7 +116,7 @@ def _like(one: Standing, later: Sequence[Standing], series: Series, figures: dic
     partners = [o for o in later if o is not one and not o.reason and looks_like_field(o)]
     pairs = [(o, c) for o in partners if (c := change(*sorted_by_time(one, o))) is not None and c.known]
     for other, moved in pairs:
-        if moved.follow <= STRANGE:
+        if moved.follow <= STRANGE / len(pairs):
             figures |= {"follow": moved.follow, "frozen": moved.frozen}
             return _said(one, CANNOT_TELL, words.does_not_follow(one, other, moved), figures)
     proofs = [(o, c) for o, c in pairs if c.follow >= LIKE and c.frozen <= STRANGE / len(pairs)]
