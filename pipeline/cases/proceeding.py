@@ -47,6 +47,12 @@ __all__ = [
 WITH_THE_STEP = ("8007", "7005", "payment_receipt")
 """Papers that come anew with each step; one of an earlier step does not stand for them."""
 
+COMPUTED = frozenset({
+    "state", "sets", "dues", "ends", "article", "cause_article", "ground_article", "late_days", "surcharge_yuan",
+    "hearing_required_by", "fine_scale_yuan",
+})  # fmt: skip
+"""Keys that decide() writes; what a caller gives under them is left out."""
+
 _DAYS = ("filed_on", "hearing_on", "decided_on", "served_on", "applied_on", "paused_on", "closed_on")
 _SPANS = ("holds", "excluded")
 
@@ -80,6 +86,7 @@ def decide(
     begun or moved) and "ends" (keys of those that end). So ``evolve`` needs no law, and a later law changes no past.
     """
     names = words("proceeding")
+    payload = {key: value for key, value in payload.items() if key not in COMPUTED}
     taken = _step(state, step, by)
     way, name, today = TABLE[taken], names.of("steps", taken), day_of(at)
     read = Reader(name, payload, names.fields)

@@ -21,6 +21,7 @@ class Period:
     unit: str
     roll: bool
     source: str
+    name: Text
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def criminal() -> tuple[Text, int]:
 
 def _periods(read: Mapping[str, Any], day: date) -> dict[str, Period]:
     return {
-        k: Period(k, e["n"], e["unit"], e.get("roll", False), e["source"])
+        k: Period(k, e["n"], e["unit"], e.get("roll", False), e["source"], e["name"])
         for k, e in _by_key(read.get("deadline", []), day).items()
     }
 

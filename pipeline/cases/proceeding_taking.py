@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.cases.facts import Reader
 from pipeline.cases.procedure import Proceeding
 from pipeline.cases.proceeding_conditions import Standing
+from pipeline.cases.proceeding_law import words
 from pipeline.cases.refusal import StepRefused
 
 if TYPE_CHECKING:
@@ -56,13 +57,23 @@ class Taking:
         """Begin the time limit ``key``; its last day. kept_as: the key it is kept under, where another."""
         rule = self.period(key)
         due = self.standards.calendar.after(start, rule.n, rule.unit, roll=rule.roll)
-        self._set(kept_as or key, due.day, start, n=rule.n, unit=rule.unit, roll=rule.roll, source=rule.source)
+        self._set(
+            kept_as or key,
+            due.day,
+            start,
+            name=dict(rule.name),
+            n=rule.n,
+            unit=rule.unit,
+            roll=rule.roll,
+            source=rule.source,
+        )
         self.dues[kept_as or key]["provisional"] = due.provisional
         return due.day
 
     def fixed(self, key: str, day: date, source: str) -> None:
         """A last day that people set."""
-        self._set(key, day, self.on, n=(day - self.on).days, unit="days", roll=False, source=source)
+        name = words("proceeding").of("fields", key)
+        self._set(key, day, self.on, name=name, n=(day - self.on).days, unit="days", roll=False, source=source)
 
     def _set(self, key: str, day: date, start: date, **rest: Any) -> None:
         of = "office" if key in _OFFICE_DUES else "party"

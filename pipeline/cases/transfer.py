@@ -109,6 +109,7 @@ def decide(
     receiver signed, "receipt".
     """
     names = words("transfer")
+    payload = {key: value for key, value in payload.items() if key not in COMPUTED}
     reader = Reader(names.of("steps", step), payload, names.fields)
     id, to = reader.text("transfer"), state.to if state is not None else reader.one_of("to", RECEIVERS)
     way, now = _row(to, state, step, by), None if state is None else state.state
@@ -181,6 +182,11 @@ def possible(state: Transfer | None, role: str | None, facts: Facts) -> list[Pos
 def state_name(state: str | None) -> Text:
     return words("transfer").of("states", state or "none")
 
+
+COMPUTED = frozenset({
+    "state", "dues", "ends", "article", "receipt", "late_days", "late_hours", "assessment",
+})  # fmt: skip
+"""Keys that decide(), or the case for it, writes; what a caller gives under them is left out."""
 
 _READ: Mapping[str, Callable[[Reader, str], Any]] = {
     "officers": Reader.names, "items": Reader.names, "copied_to": Reader.names, "received_on": Reader.day,

@@ -62,7 +62,7 @@ class Taking:
         due = self.standards.calendar.after(day, rule.n, rule.unit, roll=rule.roll)
         self.dues[key] = {
             "day": due.day.isoformat(), "start": day.isoformat(), "n": rule.n, "unit": rule.unit,
-            "provisional": due.provisional, "source": rule.source, "of": of,
+            "name": dict(rule.name), "provisional": due.provisional, "source": rule.source, "of": of,
         }  # fmt: skip
         if rule.unit == "hours" and isinstance(start, datetime):
             self.dues[key]["at"] = (start + timedelta(hours=rule.n)).isoformat()

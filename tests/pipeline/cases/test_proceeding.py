@@ -15,6 +15,7 @@ from pipeline.cases.procedure import BACK, TABLE, Proceeding, State, Step
 from pipeline.cases.proceeding import decide, evolve, possible, surcharge, undone
 from pipeline.cases.proceeding_law import words
 from pipeline.cases.refusal import StepRefused
+from pipeline.cases.running import running
 from pipeline.cases.standards import standards
 
 STANDARDS = standards(date(2026, 9, 1))
@@ -508,6 +509,26 @@ def test_days_beyond_the_published_calendar_are_provisional_and_counted_again():
     assert provisional == {"lawsuit", "court_application"}
     office.take("recount", "2026-09-19", by=Actor("gengxun", "system"))
     assert office.due("court_application") == "2027-06-18"  # no table was added: nothing moved
+
+
+def test_what_runs_is_listed_with_who_must_act():
+    found = running(Office().served("return_land,fine").state.dues, date(2026, 10, 10))
+    assert [(r.key, r.of, r.days_left, r.provisional) for r in found] == [
+        ("payment", "party", -2, False),
+        ("perform", "party", 2, False),
+        ("reconsideration", "party", 38, False),
+        ("lawsuit", "party", 159, True),
+        ("court_application", "office", 251, True),
+    ]
+    assert found[0].name == {"zh": "缴纳罚款", "en": "payment of the fine"}
+    paused = Office().file().take("suspend", "2026-09-10", reason="x").state
+    assert [r.days_left for r in running(paused.dues, date(2027, 1, 1))] == [None]
+
+
+def test_a_caller_cannot_write_what_is_computed():
+    office = Office().file(state="CLOSED", sets={"ground": "executed"}, ends=["decision"], late_days=9)
+    assert (office.state.state, office.state.ground, set(office.state.dues)) == (State.FILED, "", {"decision"})
+    assert "late_days" not in office.said
 
 
 # the table

@@ -177,9 +177,9 @@ def test_a_refused_transfer_keeps_its_reason_and_may_be_taken_up_again():
 def test_the_police_sign_and_review_in_three_days():
     office = Office("police").received()
     assert office.state.receipts == ({"number": "R1", "received_at": "2026-09-05T10:00:00+08:00", "on": "2026-09-05"},)
-    assert office.state.dues["police_review"] | {"source": ""} == {
+    assert {**office.state.dues["police_review"], "source": "", "name": ""} == {
         "day": "2026-09-08", "start": "2026-09-05", "n": 3, "unit": "days", "provisional": False, "source": "",
-        "of": "police",
+        "name": "", "of": "police",
     }  # fmt: skip
     assert office.state.dues["police_supplement_notice"]["at"] == "2026-09-06T10:00:00+08:00"
 
@@ -223,6 +223,14 @@ def test_after_the_time_for_reconsideration_the_procuratorate_may_still_be_asked
 def test_what_comes_back_is_the_offices_again():
     office = Office("police").declined().take("return", "2026-09-09T10:00", reason="no crime")
     assert (office.state.state, office.state.dues) == ("RETURNED", {})
+
+
+def test_a_receipt_comes_from_its_step_only():
+    office = Office("police").approved()
+    office.take(
+        "send", "2026-09-05T09:00", organ="x", sent_at="2026-09-05T09:00", copied_to="y", receipt={"number": "R0"}
+    )
+    assert office.state.receipts == ()
 
 
 # agriculture and discipline
