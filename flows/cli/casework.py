@@ -1,16 +1,13 @@
-"""[io] ``gengxun case`` and ``verify``: what is known of each piece of ground."""
+"""[io] ``gengxun case``: what is known of each piece of ground."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import click
 
 from flows import settings
-from flows.cli import Command, Group, emit
+from flows.cli import Group, emit
 from flows.cli.data import JSON
 from geodata.area import mu
-from geodata.errors import LedgerDamaged
 from geodata.words import language, tr
 from pipeline.cases.case import Status, case_row
 
@@ -63,26 +60,3 @@ def case_show(number: str, as_json: bool) -> None:
         click.echo(f"- {reason}")
     for event in events:
         click.echo(f"{event['seq']:>6}  {event['at']}  {event['kind']}  {event['by']}:{event['role']}")
-
-
-@click.command(cls=Command, help=tr("Check every hash of the ledger, and that its tables say what its events say."))
-@JSON
-def verify(as_json: bool) -> None:
-    found = settings.find().ledger.verify()
-    document: dict[str, Any] = {
-        "ok": found.ok,
-        "events": found.events,
-        "first_bad": found.first_bad,
-        "head": found.head,
-    }
-    if as_json:
-        emit(document)
-    elif found.ok:
-        click.echo(tr("intact: {events} events, head {head}", events=found.events, head=found.head))
-    else:
-        click.echo(tr("broken from event {seq} on", seq=found.first_bad))
-    if not found.ok:
-        raise LedgerDamaged(
-            "ledger.db: the record does not fit from event {seq} on; restore a copy, keep this one.",
-            seq=found.first_bad,
-        )

@@ -262,9 +262,13 @@ def _notices(root: Path, own: Sequence[Head], kept: Sequence[Head | Mark], event
 
 def kept_heads(said: str) -> list[Head | Mark]:
     """What ``--head`` names: a file or the text itself. Raises: InputError."""
+    return heads.read(text_of(said))
+
+
+def text_of(said: str) -> str:
+    """The text in the file ``said``, or ``said`` itself where there is no such file. Raises: InputError."""
     path = Path(said)
     try:
-        text = path.read_text(encoding="utf-8") if len(said) < 250 and path.is_file() else said
+        return path.read_text(encoding="utf-8-sig") if len(said) < 250 and path.is_file() else said
     except (OSError, UnicodeDecodeError):
         raise InputError("{path}: cannot be read as text; name a file that holds a head.", path=said) from None
-    return heads.read(text)
