@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,18 +14,28 @@ from prefect.cache_policies import NO_CACHE
 from flows.gather import Gathered
 from flows.inspect import BEIJING
 from flows.progress import step
+from flows.report import say
 from flows.settings import Workspace, open_workspace
+from geodata import atomic
 from geodata.errors import GengXunError
 from geodata.words import both, tr
 from maps import publish as site
+from pipeline.cases import heads
+from pipeline.cases.heads import Head
+from pipeline.cases.keys import NothingToSign, sign_now
 
 
 @flow(name="publish", persist_result=False, validate_parameters=True)
 def publish(workspace: Path, out: Path | None = None) -> dict[str, Any]:
     """Write the site of ``workspace``. Returns the document of ``publish --json``."""
     office = open_workspace(workspace)
+    folder = (out or office.site).resolve()
     with office.ledger.lease("publish"):
-        published = write(office, (out or office.site).resolve())
+        head = signed(office)  # first: the pages show no less than it
+        published = write(office, folder)
+        if head is not None:
+            document = {"head": heads.to_json(head), "text": heads.to_text(head), "mark": heads.mark(head)}
+            atomic.write_bytes(folder / "head.json", json.dumps(document, indent=2).encode())
     return {
         "index": str(published.index),
         "pages": published.cases + published.runs + 1,
@@ -32,7 +43,19 @@ def publish(workspace: Path, out: Path | None = None) -> dict[str, Any]:
         "runs": published.runs,
         "files": published.files,
         "size_bytes": published.size_bytes,
+        "head": None if head is None else heads.mark(head),
     }
+
+
+def signed(office: Workspace) -> Head | None:
+    """The head of today, to be published with the pages; None, and why on standard error, if there is none."""
+    try:
+        return sign_now(office.ledger, office.root).head
+    except NothingToSign:
+        return None
+    except GengXunError as error:
+        say(tr("publishing without a signed head: {why}", why=error))
+        return None
 
 
 @task(

@@ -40,6 +40,10 @@ KEYS = "keys"
 BATCH = 2_000
 
 
+class NothingToSign(InputError):
+    """The ledger has no event yet."""
+
+
 @dataclass(frozen=True)
 class Signed:
     """head: as it stands in heads.jsonl. new_key: its key was made now. new: it was signed now; else there
@@ -215,7 +219,7 @@ def sign_now(ledger: Ledger, root: Path, *, rotate: bool = False, after_loss: bo
     The whole chain is checked first, and that it extends every head of the workspace and the last one
     signed on this machine. rotate: with a new key, named by the old one. after_loss: events that were
     signed are gone for good; go on with a new key that the old one does not name, so that every
-    witness notices. Raises: InputError with nothing to sign; LedgerDamaged.
+    witness notices. Raises: NothingToSign; InputError without its key; LedgerDamaged.
     """
     with ledger.lease("heads"):
         own, wrong = stored_heads(root)
@@ -226,7 +230,7 @@ def sign_now(ledger: Ledger, root: Path, *, rotate: bool = False, after_loss: bo
         with reading(ledger.engine) as connection:
             first = connection.execute(sa.select(tables.events.c.hash).where(tables.events.c.seq == 1)).scalar()
             if first is None:
-                raise InputError("{path}: the ledger is empty, there is nothing to sign yet.", path=root)
+                raise NothingToSign("{path}: the ledger is empty, there is nothing to sign yet.", path=root)
             ring = Keyring(_workspace(first), root)
             last = ring.last()
             earlier = own + ([last] if last is not None else [])

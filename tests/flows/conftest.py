@@ -41,7 +41,7 @@ def environment() -> dict[str, str]:
 
 def _environment() -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT", "GENGXUN"))}
-    return {**kept, "GENGXUN_LANG": "en", "PYTHONPATH": str(ROOT)}
+    return {**kept, "GENGXUN_LANG": "en", "GENGXUN_KEYS": os.environ["GENGXUN_KEYS"], "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture(scope="session")

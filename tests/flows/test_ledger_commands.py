@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from flows.cli import main
+from flows.settings import open_workspace
 from pipeline.cases.events import SYSTEM
 from pipeline.cases.ledger import Ledger
 from tests.flows.conftest import Ran
@@ -157,6 +159,20 @@ def test_a_backup_comes_back_as_a_workspace(run, office, tmp_path):
     damaged = run("backup", tmp_path / "c.zip", cwd=office)
     assert (damaged.code, (tmp_path / "c.zip").is_file()) == (1, True)
     assert "from event 2 on" in damaged.out
+
+
+def test_publishing_signs_and_leaves_the_head_with_the_pages(gengxun, run, office, monkeypatch, capsys, tmp_path):
+    done = gengxun("publish", "--json", cwd=office)
+    assert done.code == 0, done.err
+    document = json.loads((office / "site" / "head.json").read_text())
+    assert done.json["head"] == document["mark"]
+    assert document["head"]["seq"] == 3
+    assert run("verify", "--head", office / "site" / "head.json", "--json", cwd=office).json["heads"] == 2
+    from flows.publish import signed
+
+    monkeypatch.setenv("GENGXUN_KEYS", str(tmp_path / "elsewhere"))
+    assert signed(open_workspace(office)) is None
+    assert "without a signed head" in capsys.readouterr().err
 
 
 def test_an_empty_ledger_is_not_signed_and_nothing_works_outside(run, tmp_path):
