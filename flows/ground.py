@@ -34,6 +34,9 @@ AROUND_PX, AROUND_M = 150, (150.0, 4500.0)
 INSIDE_PX = 0.75
 """A pixel whose centre is so far inside an outline lies wholly in it, whichever way the outline runs."""
 ALIGNED_PX = 768
+"""Side of the square in which scenes are laid on each other."""
+LEAST_ALIKE = 30
+"""Parcels of the part's own code (paddy, dry land) from which on only such are compared with."""
 FEW_BUILT = 150
 """Pixels of built-up ground below which all ground that is no field stands for what stays as it is."""
 
@@ -270,9 +273,11 @@ def marked(grid: GeoBox, layers: LayersOnDay, place: Place) -> Marked:
     shape, *others = _pixels(np.array([place.geometry, *place.others], object), DEGREES, grid)
     part = rasterize([shape.buffer(-INSIDE_PX)], _unit(grid))
     taken = rasterize([g.buffer(1.0) for g in (shape, *others)], _unit(grid), all_touched=True)
-    farmland, built = _parcels(layers, grid, crs)
+    farmland, codes, built = _parcels(layers, grid, crs)
     own = shapely.intersects(farmland, shape) if len(farmland) else np.zeros(0, bool)
-    inner = rasterize(shapely.buffer(farmland[~own], -INSIDE_PX), _unit(grid)) & ~taken
+    alike = ~own & np.isin(codes, codes[own])
+    chosen = alike if alike.sum() >= LEAST_ALIKE else ~own
+    inner = rasterize(shapely.buffer(farmland[chosen], -INSIDE_PX), _unit(grid)) & ~taken
     # parcels drawn in by 0.75 pixel lie more than a pixel apart: what is connected is one parcel
     _, parcels = cv2.connectedComponents(inner.astype(np.uint8), connectivity=4)
     inert = rasterize(built, _unit(grid)) & ~taken
@@ -292,11 +297,12 @@ def _pixels(shapes: Ground, crs: str, grid: GeoBox) -> Ground:
     return shapely.transform(moved, lambda xy: np.column_stack(~grid.affine * (xy[:, 0], xy[:, 1])))
 
 
-def _parcels(layers: LayersOnDay, grid: GeoBox, crs: str) -> tuple[Ground, Ground]:
-    """Farmland (01*) and built-up parcels on the grid, in its pixels."""
+def _parcels(layers: LayersOnDay, grid: GeoBox, crs: str) -> tuple[Ground, NDArray[np.str_], Ground]:
+    """Farmland (01*), its codes, and built-up parcels on the grid, in its pixels."""
     frame = grid.extent.geom
     farmland: list[BaseGeometry] = []
     built: list[BaseGeometry] = []
+    kinds: list[str] = []
     for layer, store in layers.parts.get(Kind.FARMLAND, []):
         box = transform(np.array([frame], object), crs, store.zone)[0]
         _, rows = store.query(np.array([box.bounds]))
@@ -306,6 +312,7 @@ def _parcels(layers: LayersOnDay, grid: GeoBox, crs: str) -> tuple[Ground, Groun
             found = land_class(code or "", layer.code_system)
             if found == FARMLAND:
                 farmland.append(shape)
+                kinds.append(code)
             elif found == CONSTRUCTION:
                 built.append(shape)
-    return np.array(farmland, object), np.array(built, object)
+    return np.array(farmland, object), np.array(kinds, str), np.array(built, object)

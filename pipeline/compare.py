@@ -41,6 +41,18 @@ class Series:
         return next((v for v in self.views if v.scene_id == scene_id), None)
 
     @cached_property
+    def _changes(self) -> dict[tuple[str, str], Change | None]:
+        return {}
+
+    def change(self, one: View, other: View) -> Change | None:
+        """From the earlier of the two to the later; computed once."""
+        first, last = sorted((one, other), key=lambda v: (v.at, v.scene_id))
+        key = (first.scene_id, last.scene_id)
+        if key not in self._changes:
+            self._changes[key] = change(first, last)
+        return self._changes[key]
+
+    @cached_property
     def occupied(self) -> View | None:
         """The view that shows the occupation: the flag's, or where that is not clear the next up to ``since``."""
         flagged = self.view(self.after_id) if self.after_id else None
@@ -107,15 +119,16 @@ def standing(view: View, series: Series) -> Standing:
     strange = float(around.strangeness(part[None])[0])
     p = likeness.rank(strange, own)
     pixels = view.part[np.isfinite(view.part).all(axis=1)]
-    worst = likeness.worst_p(pixels, blocks, parcel)
+    then = None if series.occupied is None else _occupied_now(series.occupied, view)
+    worst, left = likeness.pixelwise(pixels, blocks, parcel, then)
     figures |= {"like_fields": p, "like_fields_worst": worst, "strangeness": strange / max(1e-9, float(np.median(own)))}
     position = occupied_p = None
-    if series.occupied is not None:
-        then = _occupied_now(series.occupied, view)
+    if then is not None:
         to_occupied = float(np.linalg.norm((part - then) @ around.units))
         position = strange / max(1e-9, strange + to_occupied)
         occupied_p = around.p(then)
         figures |= {"position": position, "occupied_like_fields": occupied_p}
+        figures["residue_m2"] = int(left.sum()) * view.gsd_m**2
     figures |= _looks(view, part, means)
     return Standing(view, "", p, worst, position, occupied_p, figures)
 
@@ -227,5 +240,5 @@ def back(standing: Standing, series: Series) -> float | None:
     ]
     if not then:
         return None
-    found = change(then[-1], standing.view)
+    found = series.change(then[-1], standing.view)
     return found.follow if found is not None and found.known else None

@@ -20,6 +20,8 @@ SHRUNK = 0.1
 """Share of the covariance that is taken as if the bands were independent."""
 WORST = 90
 """Percentile of the pixels' strangeness that stands for the worst of the ground."""
+STRANGEST = 99
+"""Percentile of the strangeness of fields' pixels beyond which a pixel is none."""
 FEWEST_INERT = 60
 """Pixels of ground that is no field needed to bring one scene onto the light of another."""
 
@@ -92,17 +94,25 @@ def _strangeness(
     return np.partition(nearest, count - 1, axis=1)[:, :count].mean(axis=1)
 
 
-def worst_p(part: Array, blocks: Array, parcel: NDArray[np.intp]) -> float:
-    """p of the strangest tenth of a part's pixels (n, d) among that of the blocks (m, b, d), without NaN: ground
-    of which a corner is no field is told though its mean is one."""
+def pixelwise(
+    part: Array, blocks: Array, parcel: NDArray[np.intp], occupied: Array | None
+) -> tuple[float, NDArray[np.bool_]]:
+    """(p, left). p: of the strangest tenth of a part's pixels (n, d) among that of the blocks (m, b, d), without NaN:
+    ground of which a corner is no field is told though its mean is one. left: (n,) pixels that hardly any pixel
+    of a field is as strange as, and that are nearer to the ``occupied`` state (d,) than to the fields."""
     count, side, bands = blocks.shape
     pixels, owner = blocks.reshape(-1, bands).astype(np.float64), np.repeat(parcel, side)
     step = max(1, len(pixels) // CLOUD)
     cloud = fields(pixels[::step], owner[::step])
-    white = cloud.blocks @ cloud.units
-    of_part = _strangeness(part.astype(np.float64) @ cloud.units, white, cloud.parcel, None)
-    of_blocks = _strangeness(pixels @ cloud.units, white, cloud.parcel, owner).reshape(count, side)
-    return rank(float(np.percentile(of_part, WORST)), np.percentile(of_blocks, WORST, axis=1))
+    white, of = cloud.blocks @ cloud.units, part.astype(np.float64) @ cloud.units
+    of_part = _strangeness(of, white, cloud.parcel, None)
+    of_blocks = _strangeness(pixels @ cloud.units, white, cloud.parcel, owner)
+    left = np.zeros(len(part), bool)
+    if occupied is not None:
+        away = np.linalg.norm(of - occupied @ cloud.units, axis=1)
+        left = (of_part > np.percentile(of_blocks, STRANGEST)) & (away < of_part)
+    each = np.percentile(of_blocks.reshape(count, side), WORST, axis=1)
+    return rank(float(np.percentile(of_part, WORST)), each), left
 
 
 @dataclass(frozen=True, eq=False)

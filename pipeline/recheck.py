@@ -18,7 +18,7 @@ from typing import Any
 
 from geodata.words import Text
 from pipeline import recheck_words as words
-from pipeline.compare import Series, Standing, back, change, standing
+from pipeline.compare import Series, Standing, back, standing
 from pipeline.plain import from_plain, to_plain
 
 __all__ = ["Recheck", "Series", "from_json", "recheck", "to_json"]
@@ -35,6 +35,8 @@ STILL = 0.25
 """Share of ground that is no field that changed as much: from here on the part stayed as it was."""
 MOVED = 0.8
 """Share of fields that changed between two dates, from which on ground that stayed as it was is none of them."""
+PARTNERS = 12
+"""Other dates that one is compared with."""
 GROWING = 0.05
 """Excess green of ground on which something grows, whatever the camera (2g − r − b of the colours' shares)."""
 
@@ -72,7 +74,7 @@ def from_json(data: Mapping[str, Any]) -> Recheck:
 
 def looks_like_field(one: Standing) -> bool:
     """Nothing of it is strange among the fields of the date, and the occupied state would be."""
-    return one.p >= LIKE and one.worst >= LIKE and (one.occupied_p is None or one.occupied_p <= STRANGE)
+    return one.p >= LIKE and one.worst > STRANGE and (one.occupied_p is None or one.occupied_p <= STRANGE)
 
 
 def _judged(one: Standing, later: Sequence[Standing], series: Series) -> Recheck:
@@ -81,7 +83,7 @@ def _judged(one: Standing, later: Sequence[Standing], series: Series) -> Recheck
         return _said(one, CANNOT_TELL, words.unusable(one), figures)
     if one.p <= STRANGE:
         return _strange(one, later, series, figures)
-    if one.p < LIKE or one.worst < LIKE:
+    if one.p < LIKE or one.worst <= STRANGE:
         return _said(one, CANNOT_TELL, words.partly(one), figures)
     if one.occupied_p is not None and one.occupied_p > STRANGE:
         return _said(one, CANNOT_TELL, words.no_contrast(one), figures)
@@ -92,18 +94,18 @@ def _strange(one: Standing, later: Sequence[Standing], series: Series, figures: 
     """No field: what stood there, or ground on which nothing happens, or something else."""
     if one.position is not None and one.position >= NEARER:
         return _said(one, NOT_RESTORED, words.still_there(one), figures)
-    for other in later:
-        if other is one or other.reason or other.p > STRANGE:
-            continue
-        moved = change(*sorted_by_time(one, other))
+    for other in _some([o for o in later if o is not one and not o.reason and o.p <= STRANGE]):
+        moved = series.change(one.view, other.view)
         if moved is not None and moved.known and moved.frozen >= STILL and moved.moved >= MOVED:
             figures |= {"frozen": moved.frozen, "fields_changed": moved.moved}
             return _said(one, NOT_RESTORED, words.frozen(one, other, moved), figures)
     return _said(one, CANNOT_TELL, words.neither(one), figures)
 
 
-def sorted_by_time(one: Standing, other: Standing) -> tuple[Any, Any]:
-    return (one.view, other.view) if one.view.at <= other.view.at else (other.view, one.view)
+def _some(others: Sequence[Standing]) -> list[Standing]:
+    """At most ``PARTNERS`` of them, spread evenly over the time."""
+    step = max(1.0, len(others) / PARTNERS)
+    return [others[int(n * step)] for n in range(min(len(others), PARTNERS))]
 
 
 def _like(one: Standing, later: Sequence[Standing], series: Series, figures: dict[str, float]) -> Recheck:
@@ -113,8 +115,8 @@ def _like(one: Standing, later: Sequence[Standing], series: Series, figures: dic
         figures["like_before"] = then
         if then <= STRANGE:
             return _said(one, CANNOT_TELL, words.unlike_before(one), figures)
-    partners = [o for o in later if o is not one and not o.reason and looks_like_field(o)]
-    pairs = [(o, c) for o in partners if (c := change(*sorted_by_time(one, o))) is not None and c.known]
+    partners = _some([o for o in later if o is not one and not o.reason and looks_like_field(o)])
+    pairs = [(o, c) for o in partners if (c := series.change(one.view, o.view)) is not None and c.known]
     for other, moved in pairs:
         if moved.follow <= STRANGE / len(pairs):
             figures |= {"follow": moved.follow, "frozen": moved.frozen}
