@@ -17,7 +17,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from geodata.errors import InputError
+from geodata.errors import GengXunError, InputError
 from geodata.words import Text, both
 from pipeline.cases import heads
 from pipeline.cases.audit import Verified
@@ -73,10 +73,13 @@ def check(
     """
     own, wrong = stored_heads(root)  # before the events: what is signed meanwhile is not missed in them
     problems = [Problem(None, both("{file}, line {line}: is no head.", file=HEADS, line=n)) for n in wrong]
-    record = ledger.verify()
+    record = _record(ledger)
     if not record.ok:
-        text = both("The record does not fit from event {seq} on ({what}).", seq=record.first_bad,
-                    what=", ".join(record.differences[:3]))  # fmt: skip
+        what = ", ".join(record.differences[:3])
+        if record.first_bad is None:
+            text = both("The tables of the ledger hold what cannot be read ({what}).", what=what)
+        else:
+            text = both("The record does not fit from event {seq} on ({what}).", seq=record.first_bad, what=what)
         problems.append(Problem(record.first_bad, text))
     pinned = signed_here(ledger, root) if pinned is None else pinned
     every = [*own, *pinned, *kept]
@@ -101,6 +104,25 @@ def check(
         evidence=len(walk.evidence),
         signed=own[-1] if own else None,
     )
+
+
+def _record(ledger: Ledger) -> Verified:
+    """What the ledger says of itself; also where values of a wrong kind were put into it."""
+    try:
+        return ledger.verify()
+    except GengXunError:
+        raise
+    except Exception as error:  # whatever was put there, it is damage to be named and no fault of the program
+        walk = Walk()
+        broken = None
+        with reading(ledger.engine) as connection:
+            try:
+                for row in stored_rows(connection):
+                    walk.take(row)
+            except ChainBroken as found:
+                broken = found.seq
+        what = "events" if broken is not None else f"{type(error).__name__}: {error}"
+        return Verified(False, walk.seq, broken, walk.hash, (what,))
 
 
 def signed_here(ledger: Ledger, root: Path) -> list[Head]:
