@@ -32,13 +32,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from geodata import atomic
-from geodata.errors import InputError
+from geodata.errors import InputError, WorkError
 from pipeline.cases import tables
 from pipeline.cases.check import EVIDENCE, Checked, check, signed_here
 from pipeline.cases.database import writing
 from pipeline.cases.evidence_store import EvidenceStore
 from pipeline.cases.heads import Head
-from pipeline.cases.keys import BATCH, stored_rows
+from pipeline.cases.keys import BATCH, disk, stored_rows
 from pipeline.cases.ledger import Ledger
 from pipeline.cases.projecting import make_anew
 
@@ -83,7 +83,7 @@ def backup(ledger: Ledger, root: Path, path: Path, *, progress: Progress | None 
         raise InputError("{path}: exists already; name a new file.", path=path)
     if not path.parent.is_dir():
         raise InputError("{path}: there is no such folder; make it first.", path=path.parent)
-    with tempfile.TemporaryDirectory(prefix=".backup-", dir=path.parent) as folder:
+    with disk(path), tempfile.TemporaryDirectory(prefix=".backup-", dir=path.parent) as folder:
         copy = Path(folder)
         pinned = signed_here(ledger, root)
         _small_files(root, copy)
@@ -119,6 +119,12 @@ def _ledger(ledger: Ledger, copy: Path) -> None:
             target.execute("PRAGMA journal_mode=delete")
             target.execute("DELETE FROM leases")  # of processes that know nothing of the copy
             target.commit()
+        except sqlite3.OperationalError as error:
+            raise WorkError(
+                "{path}: the ledger could not be copied ({why}); make room or name another place, and do it again.",
+                path=copy.parent,
+                why=error,
+            ) from error
         finally:
             target.close()
             source.close()

@@ -17,6 +17,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +29,7 @@ from cryptography.hazmat.primitives import serialization as pem
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from geodata import atomic
-from geodata.errors import InputError, LedgerDamaged
+from geodata.errors import InputError, LedgerDamaged, WorkError
 from pipeline.cases import heads, tables
 from pipeline.cases.database import reading
 from pipeline.cases.heads import Head, Succession
@@ -54,6 +55,19 @@ class Signed:
     new: bool
     new_key: bool
     after: str | None
+
+
+@contextmanager
+def disk(path: Path) -> Iterator[None]:
+    """A refusal of the disk in one sentence. Raises: WorkError."""
+    try:
+        yield
+    except OSError as error:
+        raise WorkError(
+            "{path}: not written, the disk refused ({why}); make room or name another place, and do it again.",
+            path=path,
+            why=error.strerror or error,
+        ) from error
 
 
 # --- keys --------------------------------------------------------------------------------------
@@ -94,7 +108,7 @@ class Keyring:
         return self._load(self.folder / f"{id}.key")
 
     def make(self) -> Ed25519PrivateKey:
-        """A new key that signs from now on; earlier ones are kept."""
+        """A new key, kept beside earlier ones; it signs from ``use`` on."""
         key = Ed25519PrivateKey.generate()
         id = heads.key_id(key.public_key().public_bytes_raw())
         data = key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption())
@@ -104,7 +118,6 @@ class Keyring:
                 handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with os.fdopen(handle, "wb") as stream:
                     stream.write(data)
-            atomic.write_bytes(self.folder / "current", f"{id}\n".encode())
         except OSError as error:
             raise InputError(
                 "{path}: the key cannot be kept here ({error}); set GENGXUN_KEYS to a folder you may write to.",
@@ -112,6 +125,10 @@ class Keyring:
                 error=error.strerror,
             ) from error
         return key
+
+    def use(self, key: Ed25519PrivateKey) -> None:
+        id = heads.key_id(key.public_key().public_bytes_raw())
+        atomic.write_bytes(self.folder / "current", f"{id}\n".encode())
 
     def last(self) -> Head | None:
         """The last head signed on this machine."""
@@ -303,14 +320,17 @@ def _sign(
         ring.remember(before)
         return Signed(before, False, False, None)
     head = heads.sign(walk.head(at), key)
-    (root / KEYS).mkdir(exist_ok=True)
-    atomic.write_bytes(root / KEYS / f"{id}.pub", public_pem(public))
-    if held is not None and held is not key and not after_loss:
-        handed = heads.succeed(walk.workspace, public, at, held)
-        atomic.write_bytes(root / KEYS / f"{id}.json", _line(heads.succession_json(handed)))
-    kept = (root / HEADS).read_bytes() if own else b""
-    atomic.write_bytes(root / HEADS, kept + _line(heads.to_json(head)))
-    ring.remember(head)
+    with disk(root):  # in this order: a kill leaves no key in use whose public half or hand-over is missing
+        (root / KEYS).mkdir(exist_ok=True)
+        atomic.write_bytes(root / KEYS / f"{id}.pub", public_pem(public))
+        if held is not None and held is not key and not after_loss:
+            handed = heads.succeed(walk.workspace, public, at, held)
+            atomic.write_bytes(root / KEYS / f"{id}.json", _line(heads.succession_json(handed)))
+        if held is not key:
+            ring.use(key)
+        kept = (root / HEADS).read_bytes() if own else b""
+        atomic.write_bytes(root / HEADS, kept + _line(heads.to_json(head)))
+        ring.remember(head)
     after = before.key if before is not None and before.key != id else None
     return Signed(head, True, key is not held, after)
 

@@ -32,7 +32,7 @@ from pipeline.cases.check import EVIDENCE
 from pipeline.cases.database import reading
 from pipeline.cases.evidence_store import EvidenceStore
 from pipeline.cases.heads import Head
-from pipeline.cases.keys import KEYS, sign_now, stored_heads, stored_rows, walked
+from pipeline.cases.keys import KEYS, disk, sign_now, stored_heads, stored_rows, walked
 from pipeline.cases.ledger import Ledger
 
 FORMAT = "gengxun export v1"
@@ -219,10 +219,10 @@ class _Zip(_Target):
 def _target(path: Path) -> Iterator[_Target]:
     """``path`` as folder or zip file by its name; there whole at the end or not at all."""
     if path.suffix.lower() == ".zip":
-        with atomic.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        with disk(path), atomic.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
             yield _Zip(archive)
     else:
-        with atomic.replacing_folder(path) as temporary:
+        with disk(path), atomic.replacing_folder(path) as temporary:
             yield _Target(temporary)
 
 

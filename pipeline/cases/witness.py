@@ -18,6 +18,7 @@ from geodata import atomic
 from geodata.errors import InputError, LedgerDamaged
 from pipeline.cases import heads
 from pipeline.cases.heads import Head, Succession
+from pipeline.cases.keys import disk
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,8 @@ def take(path: Path, text: str, at: datetime) -> Taken:
         "consistency": [one.hex() for one in said.consistency],
         "successions": [heads.succession_json(one) for one in handed],
     }
-    atomic.write_bytes(path, kept + _line(document))
+    with disk(path):
+        atomic.write_bytes(path, kept + _line(document))
     return taken
 
 

@@ -1,6 +1,7 @@
 """A backup taken while others write is whole, and what is restored from it is checked."""
 
 import json
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -10,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from geodata.errors import InputError
+from geodata.errors import InputError, WorkError
 from pipeline.cases.backup import KEPT, MEMBER, backup, restore
 from pipeline.cases.check import check
 from pipeline.cases.keys import sign_now
 from pipeline.cases.ledger import Ledger
+from pipeline.cases.proof import write_ledger
 from tests.pipeline.cases.signed_office import fill, office, tampered
 
 ROOT = Path(__file__).parents[3]
@@ -71,6 +73,7 @@ sys.path.insert(0, {root!r})
 from pathlib import Path
 from pipeline.cases.keys import sign_now
 from pipeline.cases.ledger import Ledger
+from pipeline.cases.proof import write_ledger
 from tests.pipeline.cases.signed_office import append
 root = Path(sys.argv[1])
 import hashlib, itertools
@@ -178,6 +181,25 @@ def test_what_is_no_backup_is_refused_and_leaves_nothing(made, tmp_path):
         restore(tmp_path / "b.zip", made.root)
     with pytest.raises(InputError, match="exists already"):
         backup(made.ledger, made.root, tmp_path / "b.zip")
+
+
+def test_a_disk_that_refuses_is_one_sentence_and_leaves_nothing(made, tmp_path):
+    head = made.sign()
+    before = sorted(p.name for p in tmp_path.iterdir())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600, hard))
+    try:
+        for call in (
+            lambda: backup(made.ledger, made.root, tmp_path / "b.zip"),
+            lambda: write_ledger(made.ledger, made.root, tmp_path / "out", head),
+            lambda: write_ledger(made.ledger, made.root, tmp_path / "out.zip", head),
+        ):
+            with pytest.raises(WorkError, match="make room"):
+                call()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+    assert check(made.ledger, made.root, [head]).ok
 
 
 def test_every_file_that_is_kept_has_a_name_that_restore_takes():

@@ -418,6 +418,16 @@ def test_one_head_a_day_unless_something_happened(made):
     assert len((made.root / "heads.jsonl").read_text().splitlines()) == 3
 
 
+def test_a_clock_that_was_set_back_stops_no_head(made):
+    made.run("a", 0)
+    one = made.sign()
+    made.clock.forward(days=-400)
+    made.run("c", 1)
+    two = made.sign()
+    assert two.at < one.at
+    assert check(made.ledger, made.root, [two, one]).ok
+
+
 def test_a_damaged_ledger_is_not_signed(made):
     made.run("a", 0, 1)
     tampered(made.root / "ledger.db", "UPDATE events SET by = 'x' WHERE seq = 2")
