@@ -2,8 +2,11 @@
 
 import dataclasses
 import json
+import select
 import shutil
 import sqlite3
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,12 +19,14 @@ from pipeline.cases import heads, tables
 from pipeline.cases.check import check, kept_heads
 from pipeline.cases.events import Kind
 from pipeline.cases.heads import Head, Mark
-from pipeline.cases.keys import public_pem, sign_now
+from pipeline.cases.keys import head_document, public_pem, sign_now
 from pipeline.cases.ledger import Ledger
+from pipeline.cases.witness import take
 from tests.pipeline.cases.lives import a_whole_life
 from tests.pipeline.cases.signed_office import Clock, Office, chained, fill, office, tampered
 from tests.pipeline.invented_flags import flag
 
+ROOT = Path(__file__).parents[3]
 NO_RECORD = {"leases"}
 """Who is at work just now: says nothing of any case, and nothing is concluded from it later."""
 TABLES = [table for table in tables.metadata.sorted_tables if table.name not in NO_RECORD]
@@ -463,6 +468,55 @@ def test_after_a_loss_signing_goes_on_with_a_key_nobody_vouches_for(made, tmp_pa
         assert "given up as lost" in checked.notices[0]["en"]
         assert not check(ledger, older, [two]).ok
     assert not (older / "keys" / f"{signed.head.key}.json").exists()
+
+
+SIGNER = """
+import sys, itertools
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from pipeline.cases.keys import sign_now
+from pipeline.cases.ledger import Ledger
+from pipeline.cases.witness import take
+from tests.pipeline.cases.signed_office import append
+root = Path(sys.argv[1])
+with Ledger(root / "ledger.db") as ledger:
+    print("ready", flush=True)
+    for n in itertools.count():
+        append(ledger, f"{{sys.argv[2]}}-{{n}}", ())
+        print(sign_now(ledger, root, rotate=n % 3 == 2).head.seq, flush=True)
+"""
+
+
+def killed_while_signing(made, kills):
+    """Each signer is killed with SIGKILL; every head it acknowledged is there, and the next goes on."""
+    acknowledged = 0
+    for n in range(kills):
+        command = [sys.executable, "-c", SIGNER.format(root=str(ROOT)), str(made.root), str(n)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout.readline() == "ready\n"
+        for _ in range(1 + n % 4):
+            acknowledged = int(process.stdout.readline())
+        select.select([process.stdout], [], [], n % 7 / 300)  # somewhere inside the next one
+        process.kill()
+        acknowledged = max([acknowledged, *map(int, process.communicate()[0].split())])
+        checked = check(made.ledger, made.root)
+        assert checked.ok, checked.problems
+        assert checked.signed.seq >= acknowledged
+    file = made.root.parent / "witness.jsonl"
+    take(file, json.dumps(head_document(made.ledger, made.root, made.sign())), made.clock())
+    made.run("z", 5)
+    assert take(file, json.dumps(head_document(made.ledger, made.root, made.sign(rotate=True))), made.clock()).new
+
+
+def test_a_signer_killed_at_any_moment_leaves_heads_that_hold(made):
+    made.run("a", 0)
+    killed_while_signing(made, 3)
+
+
+@pytest.mark.soak
+def test_a_signer_killed_fifty_times_leaves_heads_that_hold(made):
+    made.run("a", 0)
+    killed_while_signing(made, 50)
 
 
 def test_a_head_is_read_from_a_file_or_as_text(sealed, tmp_path):
