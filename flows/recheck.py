@@ -23,7 +23,7 @@ from flows.ground import Place, Reader
 from flows.progress import step
 from flows.settings import Workspace, open_workspace
 from geodata.errors import GengXunError
-from geodata.words import both, tr
+from geodata.words import LANGUAGES, tr
 from pipeline import dating, lookalikes, recheck_rules
 from pipeline import recheck as pure
 from pipeline.cases.case import Case, Part, Status
@@ -187,7 +187,7 @@ def look(office: Workspace, by: Reader, cases: Sequence[Case], one: Asked) -> di
         for found in recheck_case(office, case, part.id, one.since, by=by, cases=cases):
             if known.get(found.scene_id) == found.verdict:
                 continue
-            payload = {"recheck": pure.to_json(found), "scene": both("{platform}", platform=platforms[found.scene_id])}
+            payload = {"recheck": pure.to_json(found), "scene": dict.fromkeys(LANGUAGES, platforms[found.scene_id])}
             ledger.act(case.number, Kind.RECHECKED, payload, SYSTEM, part=part.id)
             told["verdicts"].append(found.verdict)
     if case.dated is None:

@@ -109,7 +109,7 @@ def _said(newest: Seen | None, oldest: Seen | None, run: Sequence[Seen]) -> Text
     unclear = sum(one.state == UNCLEAR and newest.at < one.at < oldest.at for one in run)
     if unclear:
         return both(
-            "It began after {first} and not after {last}; {n} scenes between them cannot tell.",
+            "It began after {first} and not after {last}; {n} of the scenes between them cannot tell.",
             first=words.day(newest.at),
             last=words.day(oldest.at),
             n=unclear,

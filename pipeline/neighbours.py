@@ -103,26 +103,29 @@ def layout(part: Bools, parcels: NDArray[np.integer], other: Bools) -> Layout:
 
 
 def _blocks(parcels: NDArray[np.integer], side: int, part: Bools) -> tuple[Ints, Ints]:
-    """Squares of ``side`` pixels each inside one parcel, nearest to the part first, few a parcel."""
-    height, width = parcels.shape
-    rows, columns = height // side * side, width // side * side
-    cells = parcels[:rows, :columns].reshape(rows // side, side, columns // side, side)
-    low, high = cells.min(axis=(1, 3)), cells.max(axis=(1, 3))
-    y, x = np.nonzero((low == high) & (low > 0))
-    middle = np.argwhere(part).mean(axis=0)
-    order = np.argsort(np.hypot((y + 0.5) * side - middle[0], (x + 0.5) * side - middle[1]), kind="stable")
-    taken: dict[int, int] = {}
-    kept = []
-    for n in order:
-        owner = int(low[y[n], x[n]])
-        if taken.get(owner, 0) < BLOCKS_A_PARCEL:
-            taken[owner] = taken.get(owner, 0) + 1
-            kept.append(n)
+    """Squares of ``side`` pixels inside one parcel each, not over each other, nearest first, few a parcel."""
+    width = parcels.shape[1]
+    kernel, corner = np.ones((side, side), np.uint8), (0, 0)  # the square's first pixel stands for it
+    labels = parcels.astype(np.float32)
+    low = cv2.erode(labels, kernel, anchor=corner, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    whole = (low > 0) & (low == cv2.dilate(labels, kernel, anchor=corner))
+    y, x = np.nonzero(whole)
+    middle = np.argwhere(part).mean(axis=0) - side / 2
+    order = np.argsort(np.hypot(y - middle[0], x - middle[1]), kind="stable")
+    taken: dict[int, list[tuple[int, int]]] = {}
+    kept: list[int] = []
+    for n in order.tolist():
+        of_parcel = taken.setdefault(int(low[y[n], x[n]]), [])
+        if len(of_parcel) == BLOCKS_A_PARCEL or any(
+            abs(y[n] - row) < side and abs(x[n] - column) < side for row, column in of_parcel
+        ):
+            continue
+        of_parcel.append((int(y[n]), int(x[n])))
+        kept.append(n)
         if len(kept) == BLOCKS:
             break
-    corner = y[kept] * side * width + x[kept] * side
     offsets = (np.arange(side)[:, None] * width + np.arange(side)).ravel()
-    return corner[:, None] + offsets, low[y[kept], x[kept]].astype(np.intp)
+    return (y[kept] * width + x[kept])[:, None] + offsets, low[y[kept], x[kept]].astype(np.intp)
 
 
 def view(
