@@ -13,7 +13,8 @@ from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from maps.style import BEIJING
-from pipeline.cases.case import Case, case_row
+from pipeline.cases.case import Case
+from pipeline.cases.rows import case_row
 
 LEVELS: Mapping[int, str] = {4: "city", 6: "county", 9: "township", 12: "village"}
 """Length of XZQDM → level."""
@@ -52,7 +53,7 @@ def page_row(case: Case, *, chip: str | None = None) -> dict[str, Any]:
     chip: address of its thumbnail, from the site's root. due_at and closed_at: ISO times, None
     while no step of the case's life sets them.
     """
-    return {**case_row(case), "relapses": case.relapses, "due_at": None, "closed_at": None, "chip": chip}
+    return {**case_row(case), "chip": chip}
 
 
 def month_of(at: str | datetime | None) -> str | None:

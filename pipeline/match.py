@@ -9,6 +9,7 @@ an equal-area projection of the sphere, where a ratio is right at any latitude.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import numpy as np
 import shapely
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from pipeline.cases.case import Case
+from pipeline.cases.case import Case, Status
+from pipeline.cases.events import Kind
 from pipeline.flags import Flag
 
 SAME_GROUND = 0.3
@@ -41,6 +43,42 @@ def match_ground(flags: Sequence[Flag], ground: Sequence[Ground]) -> dict[str, s
         if better is None or (-shared, numbers[j]) < (-better[0], better[1]):
             best[flags[i].id] = (shared, numbers[j])
     return found | {id: number for id, (_, number) in best.items()}
+
+
+STANDS = frozenset({"lawful", "other", "formalities_completed", "confiscated", "transferred", "historical"})
+"""Outcomes after which what was built may stay: a further flag of it is no relapse."""
+
+
+def seen_as(case: Case | None, flag: Flag) -> Kind:
+    """What a flag on known ground is: SEEN_AGAIN, or RELAPSED where closed ground shows a new break.
+
+    Ground that was put right changes once more when the occupation goes: a pair whose BEFORE still shows
+    the occupation shows just that, and is no relapse. Ground found unchanged (false change, wrong base map,
+    dismissed) breaks anew only in a pair that begins after it was closed.
+    """
+    if case is None:
+        return Kind.SEEN_AGAIN
+    patch = flag.occupied.geometry
+    for part in case.parts:
+        ended = part.closing or (case.dismissed if part.status is Status.DISMISSED else None)
+        if ended is None or part.status not in (Status.CLOSED, Status.DISMISSED) or part.outcome in STANDS:
+            continue
+        if len(case.parts) > 1 and not shapely.intersects(part.geometry, patch):
+            continue
+        closed_at, occupied_at = datetime.fromisoformat(ended["at"]), _first_seen(case)
+        before, after = flag.before_at, flag.after_at
+        if before is None or after is None or after <= closed_at:
+            continue
+        restored = part.outcome == "rectified"
+        if before > closed_at or (restored and occupied_at is not None and before < occupied_at):
+            return Kind.RELAPSED
+    return Kind.SEEN_AGAIN
+
+
+def _first_seen(case: Case) -> datetime | None:
+    """When the occupation was first seen: the earliest AFTER of its flags."""
+    seen = [datetime.fromisoformat(f["after_at"]) for f in case.flags if f.get("after_at")]
+    return min(seen, default=None)
 
 
 def founders(flags: Sequence[Flag]) -> dict[str, str]:

@@ -9,7 +9,8 @@ from flows.cli import Group, emit
 from flows.cli.data import JSON
 from geodata.area import mu
 from geodata.words import language, tr
-from pipeline.cases.case import Status, case_row
+from pipeline.cases.case import Status
+from pipeline.cases.rows import case_row
 
 
 @click.group(cls=Group, help=tr("Cases: the ground, followed until closed."))
@@ -22,14 +23,7 @@ def case() -> None:
 @click.option("--district", metavar="CODE", help=tr("Only this district or township, by the beginning of its code."))
 @JSON
 def case_list(status: str | None, district: str | None, as_json: bool) -> None:
-    rows = [case_row(one) for one in settings.find().ledger.cases()]
-    rows = [
-        row
-        for row in rows
-        if (not status or row["status"] == status)
-        and (not district or (row["township_code"] or row["district_code"]).startswith(district))
-    ]
-    rows.sort(key=lambda row: (-row["urgency"], row["number"]))
+    rows = settings.find().ledger.rows(status=status, district=district)
     if as_json:
         return emit(rows)
     for row in rows:

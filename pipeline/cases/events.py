@@ -22,9 +22,51 @@ GENESIS = hashlib.sha256(b"gengxun ledger genesis v1\n").hexdigest()
 
 
 class Kind(StrEnum):
+    """Kinds of event, in the order of a case's life."""
+
     INSPECTED = "INSPECTED"
     FOUND = "FOUND"
+    CLUE = "CLUE"
     SEEN_AGAIN = "SEEN_AGAIN"
+    DATED = "DATED"
+    DISMISSED = "DISMISSED"
+    DISPATCHED = "DISPATCHED"
+    ASSIGNED = "ASSIGNED"
+    POSTPONED = "POSTPONED"
+    EVIDENCE = "EVIDENCE"
+    SPLIT = "SPLIT"
+    VERDICT = "VERDICT"
+    LOOKALIKES = "LOOKALIKES"
+    ORDERED = "ORDERED"
+    EXTENDED = "EXTENDED"
+    PAUSED = "PAUSED"
+    RESUMED = "RESUMED"
+    DUE_SET = "DUE_SET"
+    REPORTED = "REPORTED"
+    RECHECKED = "RECHECKED"
+    RETURNED = "RETURNED"
+    ACCEPTED = "ACCEPTED"
+    RELAPSED = "RELAPSED"
+    REOPENED = "REOPENED"
+    PROCEEDING = "PROCEEDING"
+    TRANSFER = "TRANSFER"
+    LENIENCY = "LENIENCY"
+    NOTE = "NOTE"
+    CORRECTED = "CORRECTED"
+    SUPPLEMENT = "SUPPLEMENT"
+
+
+class Role(StrEnum):
+    """Who may take a step; ``case.NEXT`` says which."""
+
+    REMOTE_SENSING = "remote_sensing"
+    DISTRICT_OFFICER = "district_officer"
+    FIELD_INSPECTOR = "field_inspector"
+    REVIEWER = "reviewer"
+    LEGAL_REVIEWER = "legal_reviewer"
+    LEADER = "leader"
+    ADMINISTRATOR = "administrator"
+    SYSTEM = "system"
 
 
 @dataclass(frozen=True)
@@ -42,10 +84,12 @@ SYSTEM = Actor("gengxun", "system")
 class Event:
     """A thing that happened to a case, or (case None) an inspection that was made.
 
-    kind: INSPECTED, FOUND, SEEN_AGAIN, … payload: JSON values only. at: UTC.
+    kind: one of ``Kind``. payload: JSON values only. at: UTC.
     hash = sha256 over the canonical bytes of all other columns, previous_hash among them.
 
-    Payloads. INSPECTED: ``inspection.to_json``. FOUND, SEEN_AGAIN: {"inspection": id, "flag": ``flags.to_json``}.
+    Payloads. INSPECTED: ``inspection.to_json``. FOUND, SEEN_AGAIN, RELAPSED: {"inspection": id, "flag":
+    ``flags.to_json``}. CLUE: {"batch", "source", "clue_id", "flag", …}. All others: {"part": id of the part,
+    "" for the whole, …} as ``steps`` completes them; where they move a part, "to" is its status then.
     """
 
     seq: int

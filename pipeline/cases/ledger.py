@@ -10,37 +10,38 @@ a head kept elsewhere (compare ``Verified.head`` and ``events`` with a note of t
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
-from functools import cache
-from importlib.metadata import version
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from geodata.errors import InputError, LedgerDamaged, WorkError
+from geodata.errors import InputError, LedgerDamaged
 from geodata.layers import Kind as LayerKind
 from geodata.words import Text
 from pipeline.cases import tables
 from pipeline.cases.audit import Verified, audit
-from pipeline.cases.case import Case, evolve, replay
-from pipeline.cases.database import open_engine, reading, writing
-from pipeline.cases.events import GENESIS, SCHEMA_VERSION, Actor, Event, Kind, from_row, row_hash, to_row
+from pipeline.cases.case import Case, replay
+from pipeline.cases.closing import Gate
+from pipeline.cases.database import open_engine, reading
+from pipeline.cases.database import writing as writing_to
+from pipeline.cases.events import Actor, Event, Kind, from_row
 from pipeline.cases.lease import Lease, LeaseHeld, LeaseLost, check, hold
+from pipeline.cases.refusal import StepRefused
+from pipeline.cases.standards import Standards, standards
+from pipeline.cases.steps import Possible, World, decide, gates, possible
+from pipeline.cases.steps import found as founding
+from pipeline.cases.writing import BEIJING, Writing
 from pipeline.flags import Flag
 from pipeline.flags import to_json as flag_json
 from pipeline.inspection import Inspection, from_json, settled, to_json
-from pipeline.match import Ground, founders, match_ground
+from pipeline.match import founders, match_ground, seen_as
 
-__all__ = ["Lease", "LeaseHeld", "LeaseLost", "Ledger", "Recorded", "Verified"]
-
-BEIJING = timezone(timedelta(hours=8))
-NO_COUNTY = "000000"
-"""Stands in a case number where no DISTRICT layer names the county."""
+__all__ = ["Lease", "LeaseHeld", "LeaseLost", "Ledger", "Received", "Recorded", "Verified"]
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,31 @@ class Recorded:
     inspection: Inspection
 
 
+@dataclass(frozen=True)
+class Received:
+    """new: cases founded by clues; matched: cases that were known; already: how many clues were known."""
+
+    new: list[str]
+    matched: list[str]
+    already: int
+
+
 class Ledger:
     """where: a path (SQLite) or a URL of SQLAlchemy; a new ledger is made where there is none.
 
-    clock: tells the time of an event (UTC with zone).
+    clock: tells the time of an event (UTC with zone). rules: the standards in force on a day.
     """
 
-    def __init__(self, where: str | Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        where: str | Path,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        rules: Callable[[date], Standards] = standards,
+    ) -> None:
         self.engine = open_engine(where)
         self.clock = clock
+        self.rules = rules
 
     def close(self) -> None:
         self.engine.dispose()
@@ -81,13 +98,138 @@ class Ledger:
         All or nothing. An inspection known by its id adds nothing; a flag known by its id neither,
         and counts as seen again. lease: where given, LeaseLost unless it is still held.
         """
-        with writing(self.engine) as connection:
+        with writing_to(self.engine) as connection:
             if lease is not None:
                 check(connection, lease)
             stored = _inspection(connection, inspection.id)
             if stored is not None:
                 return Recorded([], [], True, stored)
-            return _Recording(connection, self.clock(), by).run(inspection, flags)
+            writing = Writing(connection, self.clock(), by)
+            recorded = _recorded(writing, inspection, flags, self.rules(_today(writing.now)))
+            writing.finish()
+            return recorded
+
+    def act(
+        self,
+        number: str,
+        kind: Kind,
+        payload: Mapping[str, Any],
+        by: Actor,
+        *,
+        part: str = "",
+        expect_version: int | None = None,
+    ) -> Event:
+        """One step of one case, by the table and the proof that it demands.
+
+        expect_version: how many events the case had when this was decided on. Where more have come,
+        a step that is still possible is taken, and a verdict or report that came too late is kept as
+        a SUPPLEMENT; nothing that was sent is thrown away. The same file or scene a second time
+        adds nothing: its event is given back.
+        Raises: StepRefused with what is missing; InputError where there is no such case.
+        """
+        with writing_to(self.engine) as connection:
+            writing = Writing(connection, self.clock(), by)
+            case = writing.case(number)
+            asked = {**payload, "part": part or payload.get("part", "")}
+            known = _already(connection, case, kind, asked)
+            if known is not None:
+                return known
+            world = self._world(connection, case, kind, asked)
+            late = expect_version is not None and expect_version < case.version
+            try:
+                done = decide(case, kind, asked, by, world)
+            except StepRefused:
+                if not (late and kind in (Kind.VERDICT, Kind.REPORTED)):
+                    raise
+                done = decide(case, Kind.SUPPLEMENT, {"kind": kind.value, "late": asked, "part": ""}, by, world)
+                kind = Kind.SUPPLEMENT
+            event = writing.append(kind, number, done, _rests_on(case, kind, done))
+            writing.finish()
+            return event
+
+    def receive(
+        self, clues: Sequence[tuple[Flag, Mapping[str, Any]]], by: Actor, *, lease: Lease | None = None
+    ) -> Received:
+        """Clues from outside: (flag made of it, {"source", "batch", "clue_id", …}). Ground that is known
+        already is the same case, with both sources; a clue known by source, batch and id adds nothing."""
+        with writing_to(self.engine) as connection:
+            if lease is not None:
+                check(connection, lease)
+            writing = Writing(connection, self.clock(), by)
+            fresh = [(flag, about) for flag, about in clues if not _clue_known(connection, about)]
+            numbers, new = _placed(writing, [flag for flag, _ in fresh])
+            writing.load({numbers[flag.id] for flag, _ in fresh if flag.id not in new})
+            for flag, about in fresh:
+                number, payload = numbers[flag.id], {**about, "flag": flag_json(flag)}
+                case = writing.cases.get(number)
+                if case is None:
+                    founding(Kind.CLUE, payload, by)
+                else:
+                    payload = decide(
+                        case, Kind.CLUE, payload, by, World(self.clock(), self.rules(_today(self.clock())))
+                    )
+                writing.append(Kind.CLUE, number, payload)
+            writing.finish()
+        return Received(
+            new=sorted({numbers[f.id] for f, _ in fresh if f.id in new}),
+            matched=sorted({numbers[f.id] for f, _ in fresh if f.id not in new} - {numbers[i] for i in new}),
+            already=len(clues) - len(fresh),
+        )
+
+    def possible(self, number: str, *, part: str = "", role: str | None = None) -> list[Possible]:
+        """The steps of the table from where the case (or part) stands now."""
+        case = self.case(number)
+        here = case.part(part) if part else case.parts[0]
+        return possible(case, here, role)
+
+    def gates(self, number: str, *, part: str = "", by: str | None = None) -> tuple[Gate, ...]:
+        """The gates of a closing, each with what was measured."""
+        with reading(self.engine) as connection:
+            case = self.case(number)
+            here = case.part(part) if part else case.parts[0]
+            return gates(case, here, self._world(connection, case, Kind.ACCEPTED, {"part": here.id}), by)
+
+    def _world(self, connection: sa.Connection, case: Case, kind: Kind, payload: Mapping[str, Any]) -> World:
+        """What the step is judged by: a clock that ran back moves no deadline."""
+        at = max(self.clock(), case.latest_at)
+        sha = {str(payload["sha256"])} if kind is Kind.EVIDENCE else _held(case)
+        return World(at, self.rules(_today(at)), _elsewhere(connection, case.number, sha), _earlier(connection, case))
+
+    def rows(
+        self,
+        *,
+        stage: str | None = None,
+        status: str | None = None,
+        district: str | None = None,
+        kind: str | None = None,
+        assignee: str | None = None,
+        party: str | None = None,
+        batch: str | None = None,
+        due_before: date | None = None,
+        limit: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Rows of ``rows.case_row``, most urgent first, read from the table and not replayed.
+
+        district: the beginning of a district's or township's code. due_before: with a last day earlier
+        than it (overdue: today)."""
+        table = tables.cases.c
+        query = sa.select(table.row).order_by(table.urgency.desc(), table.number).limit(limit)
+        given = {"stage": stage, "status": status, "kind": kind, "assignee": assignee, "party": party}
+        for name, value in given.items():
+            if value is not None:
+                query = query.where(table[name] == value)
+        if district:
+            after = district[:-1] + chr(ord(district[-1]) + 1)
+            query = query.where(
+                ((table.township_code >= district) & (table.township_code < after))
+                | ((table.district_code >= district) & (table.district_code < after))
+            )
+        if batch is not None:
+            query = query.where(table.number.in_(sa.select(tables.clues.c.case).where(tables.clues.c.batch == batch)))
+        if due_before is not None:
+            query = query.where(table.due_at < due_before.isoformat())
+        with reading(self.engine) as connection:
+            return [json.loads(row) for row in connection.execute(query).scalars()]
 
     def inspections(self) -> list[Inspection]:
         """In the order in which they were recorded."""
@@ -162,149 +304,118 @@ def _inspection(connection: sa.Connection, id: str) -> Inspection | None:
     return None if row is None else from_json(from_row(row).payload)
 
 
-class _Recording:
-    """One run being written, inside one transaction."""
-
-    def __init__(self, connection: sa.Connection, now: datetime, by: Actor) -> None:
-        self.connection, self.now, self.by = connection, now, by
-        events = tables.events
-        last = connection.execute(sa.select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)).first()
-        self.seq: int = 0 if last is None else last.seq
-        self.hash: str = GENESIS if last is None else last.hash
-        self.cases: dict[str, Case] = {}
-        self.latest: dict[str, int] = {}
-        self.existing: set[str] = set()
-        self.rows: dict[sa.Table, list[dict[str, Any]]] = defaultdict(list)
-
-    def run(self, inspection: Inspection, flags: Sequence[Flag]) -> Recorded:
-        known = self._known(flags)
-        fresh = [f for f in flags if f.id not in known]
-        numbers, new = self._numbers(fresh)
-        again = [f for f in flags if f.id in known or f.id not in new]
-        again_numbers = sorted({numbers[f.id] for f in fresh if f.id not in new} - {numbers[i] for i in new})
-        stored = settled(
-            inspection,
-            again,
-            [f for f in fresh if f.id in new],
-            flags=tuple(f.id for f in flags),
-            cases_new=tuple(numbers[f.id] for f in fresh if f.id in new),
-            cases_seen_again=tuple(again_numbers),
-        )
-        self._load(again_numbers)
-        self._append(Kind.INSPECTED, None, to_json(stored))
-        for flag in fresh:
-            kind = Kind.FOUND if flag.id in new else Kind.SEEN_AGAIN
-            self._append(kind, numbers[flag.id], {"inspection": inspection.id, "flag": flag_json(flag)})
-        self._write()
-        return Recorded(list(stored.cases_new), again_numbers, False, stored)
-
-    def _known(self, flags: Sequence[Flag]) -> set[str]:
-        ids = {f.id for f in flags}
-        return {id for id in self.connection.execute(sa.select(tables.flags.c.id)).scalars() if id in ids}
-
-    def _numbers(self, flags: Sequence[Flag]) -> tuple[dict[str, str], set[str]]:
-        """{flag id: its case's number}, and the ids of the flags that found a new case."""
-        found = match_ground(flags, self._ground(flags))
-        first = founders([f for f in flags if found[f.id] is None])
-        numbers: dict[str, str] = {id: number for id, number in found.items() if number is not None}
-        new = set()
-        issued: dict[str, int] = {}
-        for flag in flags:
-            if found[flag.id] is not None:
-                continue
-            if first[flag.id] == flag.id:
-                new.add(flag.id)
-                numbers[flag.id] = self._next_number(flag, issued)
-            else:
-                numbers[flag.id] = numbers[first[flag.id]]
-        return numbers, new
-
-    def _ground(self, flags: Sequence[Flag]) -> list[Ground]:
-        """What was seen before in the box around these flags."""
-        if not flags:
-            return []
-        west, south, east, north = _bounds(f.occupied.geometry.bounds for f in flags)
-        rows = tables.flags.c
-        near = (rows.min_lon <= east) & (rows.max_lon >= west) & (rows.min_lat <= north) & (rows.max_lat >= south)
-        query = sa.select(rows.case, rows.geometry).where(near).order_by(rows.seq)
-        return [(number, geometry) for number, geometry in self.connection.execute(query)]
-
-    def _next_number(self, flag: Flag, issued: dict[str, int]) -> str:
-        """``430321-2026-00001``: county, year (Beijing) of the recording, serial number.
-
-        Counted from the events, which nothing leaves: a number is never used again.
-        """
-        county = flag.occupied.district_code[:6]
-        county = county if len(county) == 6 and county.isdigit() else NO_COUNTY
-        series = f"{county}-{self.now.astimezone(BEIJING).year:04d}-"
-        if series not in issued:
-            column = tables.events.c.case
-            last = self.connection.execute(sa.select(sa.func.max(column)).where(column.startswith(series))).scalar()
-            issued[series] = 0 if last is None else int(last[len(series) :])
-        issued[series] += 1
-        if issued[series] > 99_999:
-            raise WorkError("{series}: all 99,999 case numbers of this year are given.", series=series)
-        return f"{series}{issued[series]:05d}"
-
-    def _append(self, kind: Kind, case: str | None, payload: dict[str, Any]) -> None:
-        event = Event(
-            seq=self.seq + 1,
-            case=case,
-            kind=kind.value,
-            at=self.now,
-            by=self.by.name,
-            role=self.by.role,
-            payload=payload,
-            evidence=(),
-            schema_version=SCHEMA_VERSION,
-            software_version=_software(),
-            previous_hash=self.hash,
-            hash="",
-        )
-        row = to_row(event)
-        row["hash"] = row_hash(row)
-        if case is not None:
-            self.cases[case] = evolve(self.cases.get(case), event)
-            self.latest[case] = event.seq
-        self.rows[tables.events].append(row)
-        for table, rows in tables.event_values(event).items():
-            self.rows[table] += rows
-        self.seq, self.hash = event.seq, str(row["hash"])
-
-    def _load(self, numbers: Collection[str]) -> None:
-        """The cases that exist already, as they stand."""
-        column = tables.events.c.case
-        for some in _batched(sorted(numbers), 500):
-            query = sa.select(tables.events).where(column.in_(some)).order_by(tables.events.c.seq)
-            self.cases |= replay(from_row(row) for row in self.connection.execute(query).mappings())
-        self.existing = set(self.cases)
-
-    def _write(self) -> None:
-        for table in (tables.events, tables.inspections):
-            self._insert(table, self.rows[table])
-        touched = {n: tables.case_values(case, self.latest[n]) for n, case in self.cases.items()}
-        self._insert(tables.cases, [row for n, row in touched.items() if n not in self.existing])
-        for number in sorted(self.existing):
-            row = touched[number]
-            self.connection.execute(tables.cases.update().where(tables.cases.c.number == number).values(row))
-        for table in (tables.flags, tables.flag_layers):
-            self._insert(table, self.rows[table])
-
-    def _insert(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-        if rows:
-            self.connection.execute(table.insert(), rows)
+def _placed(writing: Writing, flags: Sequence[Flag]) -> tuple[dict[str, str], set[str]]:
+    """{flag id: its case's number}, and the ids of the flags that found a new case."""
+    found = match_ground(flags, writing.ground(flags))
+    first = founders([f for f in flags if found[f.id] is None])
+    numbers: dict[str, str] = {id: number for id, number in found.items() if number is not None}
+    new = set()
+    for flag in flags:
+        if found[flag.id] is not None:
+            continue
+        if first[flag.id] == flag.id:
+            new.add(flag.id)
+            numbers[flag.id] = writing.next_number(flag)
+        else:
+            numbers[flag.id] = numbers[first[flag.id]]
+    return numbers, new
 
 
-@cache
-def _software() -> str:
-    return version("gengxun")
+def _recorded(writing: Writing, inspection: Inspection, flags: Sequence[Flag], rules: Standards) -> Recorded:
+    known = writing.known(flags)
+    fresh = [f for f in flags if f.id not in known]
+    numbers, new = _placed(writing, fresh)
+    again = [f for f in flags if f.id in known or f.id not in new]
+    again_numbers = sorted({numbers[f.id] for f in fresh if f.id not in new} - {numbers[i] for i in new})
+    writing.load(again_numbers)
+    kinds = {f.id: Kind.FOUND if f.id in new else seen_as(writing.cases.get(numbers[f.id]), f) for f in fresh}
+    stored = settled(
+        inspection,
+        again,
+        [f for f in fresh if f.id in new],
+        flags=tuple(f.id for f in flags),
+        cases_new=tuple(numbers[f.id] for f in fresh if f.id in new),
+        cases_seen_again=tuple(again_numbers),
+        cases_relapsed=tuple(sorted({numbers[f.id] for f in fresh if kinds[f.id] is Kind.RELAPSED})),
+    )
+    writing.append(Kind.INSPECTED, None, to_json(stored))
+    for flag in fresh:
+        number, kind = numbers[flag.id], kinds[flag.id]
+        if kind is Kind.RELAPSED:  # a second flag of this run lies on ground that is open by now
+            kind = seen_as(writing.cases[number], flag)
+        payload = {"inspection": inspection.id, "flag": flag_json(flag)}
+        if kind is not Kind.FOUND:
+            case = writing.cases[number]
+            payload = decide(case, kind, payload, writing.by, World(max(writing.now, case.latest_at), rules))
+        writing.append(kind, number, payload)
+    return Recorded(list(stored.cases_new), again_numbers, False, stored)
 
 
-def _batched(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def _already(connection: sa.Connection, case: Case, kind: Kind, payload: Mapping[str, Any]) -> Event | None:
+    """The event that said the same: a file that is on record, a scene that this part was compared with."""
+    part, seq = str(payload.get("part") or ""), None
+    if kind is Kind.EVIDENCE:
+        table = tables.evidence.c
+        same = (table.case == case.number) & (table.sha256 == payload.get("sha256")) & (table.part == part)
+        seq = connection.execute(sa.select(table.seq).where(same)).scalar()
+    elif kind is Kind.RECHECKED:
+        held = case.part(part).rechecks if part or len(case.parts) == 1 else ()
+        scene = payload["recheck"]["scene_id"]
+        seq = next((item["seq"] for item in reversed(held) if item["recheck"]["scene_id"] == scene), None)
+    if seq is None:
+        return None
+    row = connection.execute(sa.select(tables.events).where(tables.events.c.seq == seq)).mappings().one()
+    return from_row(row)
 
 
-def _bounds(boxes: Iterable[tuple[float, float, float, float]]) -> tuple[float, float, float, float]:
-    west, south, east, north = zip(*boxes, strict=True)
-    return min(west), min(south), max(east), max(north)
+def _clue_known(connection: sa.Connection, about: Mapping[str, Any]) -> bool:
+    table = tables.clues.c
+    same = (table.source == about["source"]) & (table.batch == about["batch"]) & (table.clue_id == about["clue_id"])
+    return connection.execute(sa.select(table.seq).where(same)).first() is not None
+
+
+def _held(case: Case) -> set[str]:
+    return {item["sha256"] for part in case.parts for item in part.evidence}
+
+
+def _elsewhere(connection: sa.Connection, number: str, sha: set[str]) -> dict[str, list[str]]:
+    """{sha256: other cases that hold the same bytes}."""
+    table, found = tables.evidence.c, dict[str, list[str]]()
+    if sha:
+        query = sa.select(table.sha256, table.case).where(table.sha256.in_(sorted(sha)), table.case != number)
+        for one, other in connection.execute(query.distinct().order_by(table.case)):
+            found.setdefault(one, []).append(other)
+    return found
+
+
+def _earlier(connection: sa.Connection, case: Case) -> list[tuple[str, datetime, float, float, str]] | None:
+    """What the parties of this case did in others; None where no party is known."""
+    parties = {part.verdict["party"] for part in case.parts if part.verdict and part.verdict.get("party")}
+    if not parties:
+        return None
+    acts, cases = tables.acts.c, tables.cases.c
+    query = (
+        sa.select(acts.case, acts.at, acts.basic_farmland_m2, acts.farmland_gross_m2, cases.status)
+        .join(tables.cases, cases.number == acts.case)
+        .where(acts.party.in_(sorted(parties)), acts.case != case.number)
+        .order_by(acts.seq)
+    )
+    return [
+        (n, datetime.fromisoformat(at), basic, farm, status) for n, at, basic, farm, status in connection.execute(query)
+    ]
+
+
+RESTING = frozenset({Kind.VERDICT, Kind.REPORTED, Kind.ACCEPTED, Kind.RETURNED})
+
+
+def _rests_on(case: Case, kind: Kind, payload: Mapping[str, Any]) -> list[str]:
+    """Hashes of the files that the step rests on: the file itself, or all of the part."""
+    if kind is Kind.EVIDENCE:
+        return [payload["sha256"]]
+    if kind not in RESTING:
+        return []
+    return list(dict.fromkeys(item["sha256"] for item in case.part(payload["part"]).evidence))
+
+
+def _today(at: datetime) -> date:
+    return at.astimezone(BEIJING).date()

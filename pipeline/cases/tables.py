@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.types import LargeBinary, TypeDecorator, UserDefinedType
 
-from pipeline.cases.case import Case, case_row
-from pipeline.cases.events import Event, Kind
+from pipeline.cases.case import Case
+from pipeline.cases.events import Event, Kind, canonical_json
+from pipeline.cases.rows import case_row
 
 SRID = 4490
 
@@ -90,20 +91,21 @@ cases = sa.Table(
     sa.Column("number", sa.Text, primary_key=True),
     sa.Column("seq", sa.Integer, sa.ForeignKey("events.seq"), nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("stage", sa.Text, nullable=False),
+    sa.Column("stage", sa.Text, nullable=False, index=True),
     sa.Column("status", sa.Text, nullable=False, index=True),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("confidence", sa.Float, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False, index=True),
     sa.Column("urgency", sa.Float, nullable=False),
     sa.Column("district_code", sa.Text, nullable=False, index=True),
-    sa.Column("township_code", sa.Text, nullable=False),
-    sa.Column("patch_m2", sa.Float, nullable=False),
-    sa.Column("farmland_gross_m2", sa.Float, nullable=False),
-    sa.Column("farmland_net_m2", sa.Float, nullable=False),
-    sa.Column("basic_farmland_m2", sa.Float, nullable=False),
+    sa.Column("township_code", sa.Text, nullable=False, index=True),
+    sa.Column("assignee", sa.Text, nullable=False, index=True),
+    sa.Column("party", sa.Text, index=True),
+    sa.Column("due_at", sa.Text, index=True),
+    sa.Column("relapses", sa.Integer, nullable=False),
     sa.Column("found_at", sa.Text, nullable=False),
+    sa.Column("row", sa.Text, nullable=False),
     *_place(),
 )
+"""``row``: ``rows.case_row`` as canonical JSON; the columns beside it are for filters."""
 
 flags = sa.Table(
     "flags",
@@ -111,7 +113,7 @@ flags = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("case", sa.Text, sa.ForeignKey("cases.number"), nullable=False, index=True),
     sa.Column("seq", sa.Integer, sa.ForeignKey("events.seq"), nullable=False),
-    sa.Column("inspection", sa.Text, sa.ForeignKey("inspections.id"), nullable=False),
+    sa.Column("inspection", sa.Text, sa.ForeignKey("inspections.id")),
     sa.Column("before_id", sa.Text, nullable=False, index=True),
     sa.Column("after_id", sa.Text, nullable=False, index=True),
     *_place(),
@@ -126,6 +128,38 @@ flag_layers = sa.Table(
     sa.Column("edition", sa.Text, primary_key=True),
     sa.Index("flag_layers_edition", "kind", "edition"),
 )
+
+evidence = sa.Table(
+    "evidence",
+    metadata,
+    sa.Column("case", sa.Text, sa.ForeignKey("cases.number"), primary_key=True),
+    sa.Column("part", sa.Text, primary_key=True),
+    sa.Column("sha256", sa.Text, primary_key=True, index=True),
+    sa.Column("seq", sa.Integer, sa.ForeignKey("events.seq"), nullable=False),
+)
+
+clues = sa.Table(
+    "clues",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("batch", sa.Text, primary_key=True),
+    sa.Column("clue_id", sa.Text, primary_key=True),
+    sa.Column("case", sa.Text, sa.ForeignKey("cases.number"), nullable=False, index=True),
+    sa.Column("seq", sa.Integer, sa.ForeignKey("events.seq"), nullable=False),
+)
+
+acts = sa.Table(
+    "acts",
+    metadata,
+    sa.Column("seq", sa.Integer, sa.ForeignKey("events.seq"), primary_key=True, autoincrement=False),
+    sa.Column("case", sa.Text, sa.ForeignKey("cases.number"), nullable=False, index=True),
+    sa.Column("part", sa.Text, nullable=False),
+    sa.Column("party", sa.Text, nullable=False, index=True),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("farmland_gross_m2", sa.Float, nullable=False),
+    sa.Column("basic_farmland_m2", sa.Float, nullable=False),
+)
+"""Verdicts of violation by party: first offence or not, and what adds up within a year."""
 
 leases = sa.Table(
     "leases",
@@ -143,8 +177,16 @@ leases = sa.Table(
     sa.Column("beat_at", sa.Text, nullable=False),
 )
 
-PROJECTIONS = (inspections, cases, flags, flag_layers)
+PROJECTIONS = (inspections, cases, flags, flag_layers, evidence, clues, acts)
+"""In an order in which rows may be put in; all of it can be made anew from the events."""
 Rows = dict[sa.Table, list[dict[str, Any]]]
+
+
+def case_column(table: sa.Table) -> sa.Column[str]:
+    """The column that names the case of a row; of ``flag_layers`` that of its flag."""
+    if table is cases:
+        return cases.c.number
+    return (flags if table is flag_layers else table).c.case
 
 
 def _box(geometry: BaseGeometry) -> dict[str, float]:
@@ -154,9 +196,9 @@ def _box(geometry: BaseGeometry) -> dict[str, float]:
 def case_values(case: Case, seq: int) -> dict[str, Any]:
     """The row of ``cases``; seq: of the latest event of the case."""
     row = case_row(case)
-    own = {c.name for c in cases.columns}
-    values = {k: v for k, v in row.items() if k in own and k != "geometry"}
-    return {**values, "seq": seq, "geometry": case.geometry, **_box(case.geometry)}
+    values = {c.name: row[c.name] for c in cases.columns if c.name in row}
+    geometry = case.geometry
+    return {**values, "seq": seq, "row": canonical_json(row), "geometry": geometry, **_box(geometry)}
 
 
 def event_values(event: Event) -> Rows:
@@ -165,13 +207,28 @@ def event_values(event: Event) -> Rows:
     if event.kind == Kind.INSPECTED:
         names = ("id", "before_id", "after_id", "method", "method_version")
         return {inspections: [{"seq": event.seq, **{n: payload[n] for n in names}}]}
+    here = {"case": event.case, "seq": event.seq}
+    rows: Rows = {}
+    if "flag" in payload and event.kind in (Kind.FOUND, Kind.CLUE, Kind.SEEN_AGAIN, Kind.RELAPSED):
+        rows = _flag_values(here, payload)
+    if event.kind == Kind.CLUE:
+        rows[clues] = [{**here, **{n: payload[n] for n in ("source", "batch", "clue_id")}}]
+    elif event.kind == Kind.EVIDENCE:
+        rows[evidence] = [{**here, "part": payload["part"], "sha256": payload["sha256"]}]
+    elif event.kind == Kind.VERDICT and payload.get("party") and payload["leads_to"] == "rectify":
+        said = {n: payload[n] for n in ("part", "party", "farmland_gross_m2", "basic_farmland_m2")}
+        rows[acts] = [{**here, "at": event.at.isoformat(), **said}]
+    return rows
+
+
+def _flag_values(here: Mapping[str, Any], payload: Mapping[str, Any]) -> Rows:
     flag = payload["flag"]
     geometry = shapely.geometry.shape(flag["occupied"]["geometry"])
-    row = {"id": flag["id"], "case": event.case, "seq": event.seq, "inspection": payload["inspection"]}
     scenes = {n: flag["change"][n] for n in ("before_id", "after_id")}
     layers: Mapping[str, Sequence[str]] = flag["layers"]
+    row = {**here, "id": flag["id"], "inspection": payload.get("inspection"), **scenes}
     return {
-        flags: [{**row, **scenes, "geometry": geometry, **_box(geometry)}],
+        flags: [{**row, "geometry": geometry, **_box(geometry)}],
         flag_layers: [
             {"flag": flag["id"], "kind": kind, "edition": edition}
             for kind, editions in layers.items()

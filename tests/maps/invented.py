@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from geodata.layers import Kind
 from geodata.scene import Scene
 from maps.chips import Chip, frame
-from pipeline.cases.case import Case, Stage, Status
+from pipeline.cases.case import Case, Part, Status
 from pipeline.cases.events import Event
 from pipeline.changes import Change, Spectra
 from pipeline.flags import Flag, Reason, to_json
@@ -171,16 +171,14 @@ def flag(id_: str = "f1", confidence: float = 0.93, before: str = "s1", after: s
 
 
 def case(status: Status = Status.SUSPECTED, flags: tuple[Flag, ...] | None = None, **change: object) -> Case:
-    stage = {Status.SUSPECTED: Stage.FOUND, Status.DISPATCHED: Stage.FOUND, Status.CLOSED: Stage.CLOSED}.get(
-        status, Stage.RECTIFY
-    )
     told = tuple(to_json(one) for one in flags or (flag(), flag("f2", 0.95, "s1", "s4")))
+    if "geometry" in change:
+        told[0]["occupied"]["geometry"] = shapely.geometry.mapping(change.pop("geometry"))
     made = Case(
         "430321-2026-00187",
-        stage,
-        status,
-        PATCH,
         told,
+        (Part("", status, told[0]["occupied"]),),
+        at("2026-09-24"),
         at("2026-09-24"),
         "430321",
         "湘潭县",

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import box
 
-from pipeline.cases.case import Case, Stage, Status
+from pipeline.cases.case import Case, Part, Status
 from pipeline.flags import to_json
 from pipeline.match import SAME_GROUND, founders, match
 from tests.pipeline.invented_flags import LAT, LON, STEP, flag, place
@@ -13,7 +13,7 @@ from tests.pipeline.invented_flags import LAT, LON, STEP, flag, place
 def case(number, *flags):
     seen = tuple(map(to_json, flags))
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    return Case(number, Stage.FOUND, Status.SUSPECTED, flags[0].occupied.geometry, seen, at, *["x"] * 5)
+    return Case(number, seen, (Part("", Status.SUSPECTED, seen[0]["occupied"]),), at, at, *["x"] * 5)
 
 
 def shifted(share, **options):

@@ -1,0 +1,127 @@
+"""A case as one row: what lists, statistics and tables read.
+
+Areas and reasons are those of the flag that founded it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from pipeline.cases.case import Case, Part, confidence
+from pipeline.cases.table import Status
+
+
+def case_row(case: Case) -> dict[str, Any]:
+    """JSON values; the same for the same events, whatever the day (``on_day`` adds what the day says)."""
+    flag = case.flags[0]
+    ground, inside = flag["occupied"], case.geometry.representative_point()
+    dues = [part.due for part in case.parts if part.due and not part.paused_on]
+    due = min(dues, key=lambda d: d["on"]) if dues else None
+    verdicts = [part.verdict for part in case.parts if part.verdict]
+    closings = [part.closing for part in case.parts if part.closing]
+    closed = case.status is Status.CLOSED
+    return {
+        "number": case.number,
+        "status": case.status.value,
+        "stage": case.stage.value,
+        "kind": flag["kind"],
+        "confidence": confidence(case),
+        "urgency": max(f["urgency"] for f in case.flags),
+        "district_code": case.district_code,
+        "district_name": case.district_name,
+        "township_code": case.township_code,
+        "township_name": case.township_name,
+        "village_name": case.village_name,
+        "patch_m2": ground["patch_m2"],
+        "farmland_gross_m2": ground["farmland_gross_m2"],
+        "farmland_net_m2": ground["farmland_net_m2"],
+        "basic_farmland_m2": basic_m2(ground),
+        "lon": round(inside.x, 7),
+        "lat": round(inside.y, 7),
+        "geometry": ground["geometry"],
+        "before_id": flag["change"]["before_id"],
+        "after_id": flag["change"]["after_id"],
+        "before_at": flag["before_at"],
+        "after_at": flag["after_at"],
+        "found_at": case.found_at.isoformat(),
+        "latest_at": case.latest_at.isoformat(),
+        "flag_ids": [f["id"] for f in case.flags],
+        "reasons": {lang: [r["text"][lang] for r in flag["reasons"]] for lang in ("zh", "en")},
+        "doubts": {lang: [r["text"][lang] for r in flag["doubts"]] for lang in ("zh", "en")},
+        "version": case.version,
+        "sources": [{k: clue[k] for k in ("source", "batch", "clue_id")} for clue in case.clues],
+        "assignee": next((part.assignee for part in case.parts if part.assignee), ""),
+        "dispatched_at": case.dispatched_at.isoformat() if case.dispatched_at else None,
+        "checked_at": max((v["at"] for v in verdicts), default=None),
+        "verdict": verdicts[0]["verdict"] if verdicts else None,
+        "verdict_sub": verdicts[0]["sub"] if verdicts else None,
+        "party": next((v["party"] for v in verdicts if v.get("party")), None),
+        "reported_at": max((p.report["at"] for p in case.parts if p.report), default=None),
+        "closed_at": max((c["at"] for c in closings), default=None) if closed else None,
+        "outcome": _outcome(case) if closed else None,
+        "overridden": any(c["overridden"] for c in closings),
+        "relapses": case.relapses,
+        "due_at": due["on"] if due else None,
+        "due_what": due["what"] if due else None,
+        "due_provisional": bool(due and due["provisional"]),
+        "paused": any(part.paused_on for part in case.parts),
+        "dismissed_because": case.dismissed["reason"] if case.dismissed else None,
+        "proceeding": _proceeding(case),
+        "transfers": [f"{t.to}:{t.state}" for part in case.parts for t in part.transfers.values()],
+        "fine_yuan": sum(p.fine_yuan for part in case.parts for p in part.proceedings.values()),
+        "restored_m2": sum(p.ground["farmland_gross_m2"] for p in case.parts if p.outcome == "rectified"),
+        "demolished_m2": sum(float(p.report.get("demolished_m2") or 0) for p in case.parts if p.report),
+        "parts": [part_row(part) for part in case.parts] if case.split else [],
+    }
+
+
+def part_row(part: Part) -> dict[str, Any]:
+    return {
+        "id": part.id,
+        "status": part.status.value,
+        "patch_m2": part.ground["patch_m2"],
+        "farmland_gross_m2": part.ground["farmland_gross_m2"],
+        "farmland_net_m2": part.ground["farmland_net_m2"],
+        "basic_farmland_m2": basic_m2(part.ground),
+        "geometry": part.ground["geometry"],
+        "verdict": part.verdict["verdict"] if part.verdict else None,
+        "verdict_sub": part.verdict["sub"] if part.verdict else None,
+        "due_at": part.due["on"] if part.due else None,
+        "outcome": part.outcome or None,
+        "photos": sum(item["kind"] == "photo" for item in part.evidence),
+    }
+
+
+def on_day(row: Mapping[str, Any], today: date) -> dict[str, Any]:
+    """The row with ``overdue`` and ``days_left`` (None: nothing runs)."""
+    due = row["due_at"] and date.fromisoformat(row["due_at"])
+    left = (due - today).days if due else None
+    return {**row, "days_left": left, "overdue": left is not None and left < 0}
+
+
+def basic_m2(ground: Mapping[str, Any]) -> float:
+    """Gross basic farmland under the ground, an overlay of its sum."""
+    return float(ground["overlays"].get("BASIC_FARMLAND", [0.0, 0.0])[0])
+
+
+def _outcome(case: Case) -> str:
+    """Of the parts; of several different ones "mixed"."""
+    found = {part.outcome for part in case.parts}
+    return found.pop() if len(found) == 1 else "mixed"
+
+
+def _proceeding(case: Case) -> dict[str, Any] | None:
+    """The latest one: its state, and what it led to."""
+    found = [p for part in case.parts for p in part.proceedings.values()]
+    if not found:
+        return None
+    last = max(found, key=lambda p: p.filed_on)
+    return {
+        "id": last.id,
+        "status": last.state.value,
+        "filed_on": last.filed_on.isoformat(),
+        "number": last.number,
+        "closed_on": last.closed_on.isoformat() if last.closed_on else None,
+    }

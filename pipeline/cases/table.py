@@ -1,0 +1,119 @@
+"""The transition table: every step a piece of ground may take, who may take it, what it must bring.
+
+(status now, event) → ``Step``. All else is refused with a sentence. An event that brings several
+statuses to choose from (a verdict leads to acceptance or to rectification) carries its choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pipeline.cases.events import Kind, Role
+
+
+class Stage(StrEnum):
+    FOUND = "FOUND"
+    RECTIFY = "RECTIFY"
+    CLOSED = "CLOSED"
+
+
+class Status(StrEnum):
+    SUSPECTED = "SUSPECTED"
+    DISPATCHED = "DISPATCHED"
+    RECTIFYING = "RECTIFYING"
+    REPORTED = "REPORTED"
+    CLOSED = "CLOSED"
+    DISMISSED = "DISMISSED"
+
+
+STAGE_OF: Mapping[Status, Stage] = {
+    Status.SUSPECTED: Stage.FOUND,
+    Status.DISPATCHED: Stage.FOUND,
+    Status.RECTIFYING: Stage.RECTIFY,
+    Status.REPORTED: Stage.RECTIFY,
+    Status.CLOSED: Stage.CLOSED,
+    Status.DISMISSED: Stage.CLOSED,
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """to: the statuses it may lead to; empty: the status stays. roles: who may take it.
+    needs: fields of the payload that must be given (``steps`` asks for more where the matter does)."""
+
+    roles: frozenset[Role]
+    to: tuple[Status, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+_MACHINE = frozenset({Role.SYSTEM, Role.REMOTE_SENSING})
+_IMPORT = _MACHINE | {Role.ADMINISTRATOR}
+_OFFICE = frozenset({Role.REMOTE_SENSING, Role.REVIEWER})
+_FIELD = frozenset({Role.FIELD_INSPECTOR, Role.DISTRICT_OFFICER})
+_SECOND = frozenset({Role.REVIEWER, Role.LEADER})
+_LAW = frozenset({Role.DISTRICT_OFFICER, Role.REVIEWER, Role.LEGAL_REVIEWER, Role.LEADER})
+_PEOPLE = frozenset(Role) - {Role.SYSTEM}
+
+S, D, R, A, C, X = Status
+
+
+def _table() -> dict[tuple[Status | None, Kind], Step]:
+    found: dict[tuple[Status | None, Kind], Step] = {
+        (None, Kind.FOUND): Step(_MACHINE, (S,), ("flag",)),
+        (None, Kind.CLUE): Step(_IMPORT, (S,), ("batch", "source", "clue_id", "flag")),
+        (S, Kind.DISMISSED): Step(_OFFICE, (X,), ("reason",)),
+        (S, Kind.DISPATCHED): Step(_OFFICE, (D,), ("to_whom",)),
+        (D, Kind.POSTPONED): Step(_FIELD, (), ("reason", "again_on")),
+        (D, Kind.VERDICT): Step(_FIELD, (R, A), ("verdict",)),
+        (R, Kind.ORDERED): Step(frozenset({Role.DISTRICT_OFFICER, Role.REVIEWER}), (), ("rectification",)),
+        (R, Kind.REPORTED): Step(_FIELD, (A,), ("text",)),
+        (A, Kind.RETURNED): Step(_SECOND, (R, D), ("reason",)),
+        (A, Kind.ACCEPTED): Step(_SECOND, (C,)),
+        (C, Kind.RELAPSED): Step(_MACHINE, (D,), ("flag",)),
+        (X, Kind.RELAPSED): Step(_MACHINE, (S,), ("flag",)),
+        (C, Kind.REOPENED): Step(_SECOND, (D,), ("reason",)),
+        (X, Kind.REOPENED): Step(_SECOND, (S,), ("reason",)),
+    }
+    everywhere = {
+        Kind.CLUE: Step(_IMPORT, (), ("batch", "source", "clue_id", "flag")),
+        Kind.SEEN_AGAIN: Step(_MACHINE, (), ("flag",)),
+        Kind.EVIDENCE: Step(_PEOPLE, (), ("sha256",)),
+        Kind.NOTE: Step(_PEOPLE, (), ("text",)),
+        Kind.CORRECTED: Step(_PEOPLE, (), ("seq", "text")),
+        Kind.SUPPLEMENT: Step(_FIELD, (), ("kind", "late")),
+        Kind.DATED: Step(_MACHINE, (), ("without", "with")),
+    }
+    after_check = {
+        Kind.PROCEEDING: Step(_LAW, (), ("step",)),
+        Kind.TRANSFER: Step(_LAW, (), ("step",)),
+        Kind.LENIENCY: Step(_LAW),
+        Kind.LOOKALIKES: Step(_MACHINE | {Role.REVIEWER}, (), ("parcels",)),
+        Kind.RECHECKED: Step(_MACHINE, (), ("recheck",)),
+    }
+    for status in Status:
+        found |= {(status, kind): step for kind, step in everywhere.items()}
+    for status in (R, A, C):
+        found |= {(status, kind): step for kind, step in after_check.items()}
+    for status in (D, R, A):
+        found[status, Kind.ASSIGNED] = Step(_FIELD | _SECOND | {Role.ADMINISTRATOR}, (), ("to_whom",))
+        found[status, Kind.EXTENDED] = Step(_SECOND, (), ("reason", "due_on"))
+        found[status, Kind.DUE_SET] = Step(frozenset({Role.SYSTEM, Role.ADMINISTRATOR}), (), ("due",))
+        found[status, Kind.PAUSED] = Step(_LAW, (), ("reason",))
+        found[status, Kind.RESUMED] = Step(_LAW, (), ("reason",))
+    for status in (D, R, A):
+        found[status, Kind.RELAPSED] = Step(_MACHINE, (D,), ("flag",))  # of a part that was closed already
+    for status in (D, R):
+        found[status, Kind.SPLIT] = Step(_FIELD | {Role.REVIEWER}, (), ("parts",))
+    return found
+
+
+NEXT: Mapping[tuple[Status | None, Kind], Step] = _table()
+"""Every step there is."""
+
+WHOLE = frozenset({
+    Kind.FOUND, Kind.CLUE, Kind.SEEN_AGAIN, Kind.RELAPSED, Kind.DISMISSED, Kind.DISPATCHED, Kind.REOPENED,
+    Kind.NOTE, Kind.CORRECTED,
+})  # fmt: skip
+"""Events of the case as a whole; all others are of one part."""
