@@ -5,8 +5,8 @@ Three comparisons. With real fields of the same scene: are the part's mean and i
 time: between two dates crops grow, are cut, are flooded; ground that is no field stays as it is. One
 date on which the ground looks like a field proves nothing: a green net does in summer, thin soil over
 concrete in winter. "Restored" takes two dates that agree and between which the part changed as the
-fields did and more than ground that is no field; or one flight from which a growing crop can be made out by
-colour and texture. What is neither is "cannot tell", with the reason. It proposes, people accept.
+fields did and more than ground that is no field; or one flight that shows, by colour and texture, a growing crop
+and the same as a flight did at this season before the occupation. What is neither is "cannot tell", with the reason. It proposes, people accept.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _like(one: Standing, later: Sequence[Standing], series: Series, figures: dic
         other, moved = min(proofs, key=lambda pair: (pair[1].frozen, -pair[1].follow))
         figures |= {"follow": moved.follow, "frozen": moved.frozen, "fields_changed": moved.moved}
         return _said(one, RESTORED, words.restored(one, other, moved), figures)
-    if one.view.flight and _growing(one):
+    if one.view.flight and _growing(one) and then is not None and then >= LIKE:
         return _said(one, RESTORED, words.crop_seen(one), figures)
     return _said(one, CANNOT_TELL, words.one_date(one, len(pairs)), figures)
 

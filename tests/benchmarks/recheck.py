@@ -37,6 +37,8 @@ from pipeline.recheck import recheck
 
 Cube = NDArray[np.float32]
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
+PARTS = 12
+"""Places looked at of one series of images."""
 CELL = 16
 """Side in pixels of a made-up parcel where a data set has none."""
 
@@ -78,6 +80,12 @@ def components(mask: NDArray[np.bool_], least: int) -> Iterator[NDArray[np.bool_
     for n in range(1, count):
         if stats[n, cv2.CC_STAT_AREA] >= least:
             yield labels == n
+
+
+def some(parts: Iterator[NDArray[np.bool_]]) -> list[NDArray[np.bool_]]:
+    """At most ``PARTS``, spread over the image."""
+    found = list(parts)
+    return found[:: max(1, len(found) // PARTS)][:PARTS]
 
 
 def cells(where: NDArray[np.bool_], side: int = CELL) -> NDArray[np.int32]:
@@ -248,7 +256,7 @@ def _never_green(
         most, least = np.nanmax(ndvi, axis=0), np.nanmin(ndvi, axis=0)
     bare = (most < 0.3) & (least > 0.0)  # water lies below
     parcels = cells((most > 0.5) & ~grown(bare))
-    for part in components(bare, 6):
+    for part in some(components(bare, 6)):
         for after in range(1, len(days) - 1, 3):
             found = series(
                 values, valid, part, parcels, bare & ~part, days, before=after - 1, after=after, since=days[after],
