@@ -5,8 +5,9 @@ Three comparisons. With real fields of the same scene: are the part's mean and i
 time: between two dates crops grow, are cut, are flooded; ground that is no field stays as it is. One
 date on which the ground looks like a field proves nothing: a green net does in summer, thin soil over
 concrete in winter. "Restored" takes two dates that agree and between which the part changed as the
-fields did and more than ground that is no field; or one flight that shows, by colour and texture, a growing crop
-and the same as a flight did at this season before the occupation. What is neither is "cannot tell", with the reason. It proposes, people accept.
+fields did and more than ground that is no field; or one flight that shows, by colour and texture, a growing
+crop, and the same as a flight did at this season before the occupation. What is neither is "cannot tell",
+with the reason. It proposes, people accept.
 """
 
 from __future__ import annotations
