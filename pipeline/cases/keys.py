@@ -209,7 +209,7 @@ def stored_rows(connection: sa.Connection, number: str | None = None) -> Iterato
     query = sa.select(tables.events).order_by(tables.events.c.seq)
     if number is not None:
         query = query.where(tables.events.c.case == number)
-    with connection.execution_options(yield_per=BATCH).execute(query) as result:
+    with connection.execute(query, execution_options={"yield_per": BATCH}) as result:
         for row in result.mappings():
             yield dict(row)
 
