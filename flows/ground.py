@@ -201,7 +201,7 @@ class Reader:
 
 def _neighbourhood(whole: GeoBox, grid: GeoBox) -> ROI:
     """Rows and columns of the square of ``ALIGNED_PX`` that the middle of ``grid`` lies in."""
-    x, y = ~whole.affine * (grid.affine * (grid.width / 2, grid.height / 2))
+    x, y = ~whole.affine @ (grid.affine @ (grid.width / 2, grid.height / 2))
     found = []
     for place, size in ((y, whole.height), (x, whole.width)):
         stop = min((int(place) // ALIGNED_PX + 1) * ALIGNED_PX, size)
@@ -248,7 +248,7 @@ def window(reference: Scene, geometry: BaseGeometry) -> GeoBox:
     """The part of the scene's own grid around the part."""
     geobox = reference.geobox
     here = transform(np.array([geometry], object), DEGREES, str(geobox.crs))[0]
-    pixels = shapely.transform(here, lambda xy: np.column_stack(~geobox.affine * (xy[:, 0], xy[:, 1])))
+    pixels = shapely.transform(here, lambda xy: np.column_stack(~geobox.affine @ (xy[:, 0], xy[:, 1])))
     west, north, east, south = pixels.bounds
     low, high = (round(metres / reference.gsd_m) for metres in AROUND_M)
     reach = min(max(AROUND_PX, low), high)
@@ -294,7 +294,7 @@ def _unit(grid: GeoBox) -> GeoBox:
 def _pixels(shapes: Ground, crs: str, grid: GeoBox) -> Ground:
     """In pixels of ``grid`` (column, row)."""
     moved = transform(shapes, crs, str(grid.crs)) if len(shapes) else shapes
-    return shapely.transform(moved, lambda xy: np.column_stack(~grid.affine * (xy[:, 0], xy[:, 1])))
+    return shapely.transform(moved, lambda xy: np.column_stack(~grid.affine @ (xy[:, 0], xy[:, 1])))
 
 
 def _parcels(layers: LayersOnDay, grid: GeoBox, crs: str) -> tuple[Ground, NDArray[np.str_], Ground]:
