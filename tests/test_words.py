@@ -10,7 +10,7 @@ from pathlib import Path
 from geodata import errors, words
 
 ROOT = Path(__file__).parents[1]
-ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type)} | {"Wrong", "StepRefused"}
+ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type)} | {"Wrong", "StepRefused", "refuse"}
 CALLS = {"tr", "both", "_"} | ERRORS
 
 

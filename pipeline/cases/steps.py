@@ -6,7 +6,7 @@ that ``case.evolve`` needs none of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -24,7 +24,7 @@ from pipeline.cases.facts import Facts, Reader, day_of
 from pipeline.cases.refusal import StepRefused
 from pipeline.cases.rows import basic_m2
 from pipeline.cases.standards import Standards
-from pipeline.cases.table import NEXT, WHOLE, Status, Step
+from pipeline.cases.table import NEXT, WHOLE, Status, Step, role_name, step_name
 from pipeline.cases.workdays import Due
 from pipeline.plain import to_plain
 
@@ -61,7 +61,7 @@ def decide(case: Case, kind: Kind, payload: Mapping[str, Any], by: Actor, world:
     for name in step.needs:
         if payload.get(name) in (None, "", [], {}):
             raise StepRefused(
-                "{number}: {kind} needs {name}; give {name}=…", number=case.number, kind=both(kind.value), name=name
+                "{number}: {kind} needs {name}; give {name}=…", number=case.number, kind=step_name(kind), name=name
             )
     whole = {"part": "" if part is None else part.id}
     own = ("to", "due") if step.to else ("due",)
@@ -108,7 +108,7 @@ def _part(case: Case, kind: Kind, payload: Mapping[str, Any]) -> Part | None:
             "{number}: is split; say with --part which of {parts} {kind} is of.",
             number=case.number,
             parts=", ".join(part.id for part in case.parts),
-            kind=both(kind.value),
+            kind=step_name(kind),
         )
     return case.part(named) if named else case.parts[0]
 
@@ -120,22 +120,22 @@ def _step(case: Case, status: Status, kind: Kind, by: Actor) -> Step:
             "{number}: stands at {status}, where {kind} is no step; possible are {possible}.",
             number=case.number,
             status=both(status.value),
-            kind=both(kind.value),
-            possible=_listed(k for (s, k) in NEXT if s is status),
+            kind=step_name(kind),
+            possible=_listed(step_name(k) for (s, k) in NEXT if s is status),
         )
     if by.role not in {r.value for r in step.roles}:
         raise StepRefused(
             "{number}: {kind} is not for the role {role}; it is for {roles}.",
             number=case.number,
-            kind=both(kind.value),
-            role=both(by.role) if by.role in set(Role) else by.role,
-            roles=_listed(sorted(step.roles)),
+            kind=step_name(kind),
+            role=role_name(by.role),
+            roles=_listed(role_name(role) for role in sorted(step.roles)),
         )
     return step
 
 
-def _listed(keys: Any) -> Text:
-    words = [both(str(key)) for key in keys]
+def _listed(names: Iterable[Text]) -> Text:
+    words = list(names)
     return {"zh": "、".join(w["zh"] for w in words), "en": ", ".join(w["en"] for w in words)}
 
 
@@ -154,7 +154,7 @@ class _Asked:
         return StepRefused(msgid, number=self.case.number + (f"_{self.part.id}" if self.part.id else ""), **fields)
 
     def day(self, name: str) -> date | None:
-        reader = Reader(both(name), self.raw)
+        reader = Reader({"zh": name, "en": name}, self.raw)
         return reader.day(name) if reader.has(name) else None
 
     def due(self, what: str, given: date | None = None) -> dict[str, Any] | None:
@@ -297,7 +297,7 @@ def _photos(asked: _Asked, wanted: Mapping[str, int], of: Text) -> None:
                 "{number}: {of} needs {least} photos of the kind {shot}; there are {held}.",
                 of=of,
                 least=least,
-                shot=both(shot),
+                shot=both(closing.SHOT_NAMES[shot]),
                 held=held.get(shot, 0),
             )
 

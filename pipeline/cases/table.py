@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from geodata.words import Text, both
 from pipeline.cases.events import Kind, Role
 
 
@@ -117,3 +118,57 @@ WHOLE = frozenset({
     Kind.NOTE, Kind.CORRECTED,
 })  # fmt: skip
 """Events of the case as a whole; all others are of one part."""
+
+STEP_WORDS: Mapping[Kind, str] = {
+    Kind.INSPECTED: "inspection",
+    Kind.FOUND: "found by imagery",
+    Kind.CLUE: "clue from outside",
+    Kind.SEEN_AGAIN: "seen again",
+    Kind.DATED: "start interval",
+    Kind.DISMISSED: "dismissal",
+    Kind.DISPATCHED: "dispatch",
+    Kind.ASSIGNED: "assignment",
+    Kind.POSTPONED: "cannot be checked today",
+    Kind.EVIDENCE: "evidence",
+    Kind.SPLIT: "split",
+    Kind.VERDICT: "verdict",
+    Kind.LOOKALIKES: "look-alikes",
+    Kind.ORDERED: "order to rectify",
+    Kind.EXTENDED: "extension",
+    Kind.PAUSED: "pause of the deadline",
+    Kind.RESUMED: "resumption of the deadline",
+    Kind.DUE_SET: "due day recomputed",
+    Kind.REPORTED: "rectification reported",
+    Kind.RECHECKED: "re-check by imagery",
+    Kind.RETURNED: "return",
+    Kind.ACCEPTED: "acceptance and closing",
+    Kind.RELAPSED: "relapse",
+    Kind.REOPENED: "reopening",
+    Kind.PROCEEDING: "proceeding",
+    Kind.TRANSFER: "transfer",
+    Kind.LENIENCY: "leniency facts",
+    Kind.NOTE: "note",
+    Kind.CORRECTED: "correction",
+    Kind.SUPPLEMENT: "supplement",
+}
+"""What a step is called, as msgids; Chinese in the locale."""
+
+ROLE_WORDS: Mapping[Role, str] = {
+    Role.REMOTE_SENSING: "remote sensing",
+    Role.DISTRICT_OFFICER: "district officer",
+    Role.FIELD_INSPECTOR: "field inspector",
+    Role.REVIEWER: "reviewer of the office",
+    Role.LEGAL_REVIEWER: "legal reviewer",
+    Role.LEADER: "leader of the office",
+    Role.ADMINISTRATOR: "administrator",
+    Role.SYSTEM: "the system",
+}
+
+
+def step_name(kind: Kind) -> Text:
+    return both(STEP_WORDS[kind])
+
+
+def role_name(role: str) -> Text:
+    """Of a role of ours; any other word is shown as it is."""
+    return both(ROLE_WORDS[Role(role)]) if role in set(Role) else {"zh": role, "en": role}
