@@ -32,9 +32,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from geodata import atomic
-from geodata.errors import InputError, WorkError
+from geodata.errors import InputError, LedgerDamaged, UnreadableFile, WorkError
+from geodata.words import both
 from pipeline.cases import tables
-from pipeline.cases.check import EVIDENCE, Checked, check, signed_here
+from pipeline.cases.audit import Verified
+from pipeline.cases.check import EVIDENCE, Checked, Problem, check, signed_here
 from pipeline.cases.database import writing
 from pipeline.cases.evidence_store import EvidenceStore
 from pipeline.cases.heads import Head
@@ -157,8 +159,17 @@ def _checked_copy(copy: Path, pinned: list[Head], held: set[str]) -> Checked:
     if not (copy / LEDGER).exists():
         with (copy / EVENTS).open("rb") as stream:
             _from_events(stream, copy / LEDGER)
-    with Ledger(copy / LEDGER) as ledger:
-        return check(ledger, copy, pinned=pinned, held=held)
+    return _checked(copy, pinned=pinned, held=held)
+
+
+def _checked(root: Path, **how: Any) -> Checked:
+    """``check``; also of a ledger that cannot be read."""
+    try:
+        with Ledger(root / LEDGER) as ledger:
+            return check(ledger, root, **how)
+    except (LedgerDamaged, UnreadableFile) as error:
+        problem = Problem(None, both(error.msgid, **{**error.fields, "path": LEDGER}))
+        return Checked(False, 0, None, "", Verified(False, 0, None, ""), (problem,), (), 0, 0, None)
 
 
 # --- the way back ------------------------------------------------------------------------------
@@ -184,8 +195,7 @@ def restore(path: Path, folder: Path) -> Checked:
                     _from_events(stream, temporary / LEDGER)
             for file in (ABOUT, EVENTS):
                 (temporary / file).unlink(missing_ok=True)
-            with Ledger(temporary / LEDGER) as ledger:
-                return check(ledger, temporary)
+            return _checked(temporary)
     except (OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(
             "{path}: cannot be read as a backup ({why}); take another copy.", path=path, why=error

@@ -17,14 +17,14 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from geodata.errors import GengXunError, InputError
+from geodata.errors import GengXunError, InputError, LedgerDamaged
 from geodata.words import Text, both
 from pipeline.cases import heads
 from pipeline.cases.audit import Verified
 from pipeline.cases.database import open_engine, reading
 from pipeline.cases.evidence_store import EvidenceStore
 from pipeline.cases.heads import Head, Mark
-from pipeline.cases.keys import HEADS, KEYS, Keyring, public_keys, stored_heads, stored_rows
+from pipeline.cases.keys import HEADS, KEYS, Keyring, public_keys, signed_in, stored_heads, stored_rows
 from pipeline.cases.ledger import Ledger
 from pipeline.cases.walk import ChainBroken, Walk, same_record
 
@@ -99,7 +99,7 @@ def check(
         head=record.head,
         record=record,
         problems=tuple(sorted(problems, key=lambda p: (p.seq is None, p.seq or 0))),
-        notices=tuple(_notices(root, own, kept, record.events)),
+        notices=tuple(_notices(root, own, walk.workspace, record.events)),
         heads=len(every),
         evidence=len(walk.evidence),
         signed=own[-1] if own else None,
@@ -127,8 +127,11 @@ def _record(ledger: Ledger) -> Verified:
 
 def signed_here(ledger: Ledger, root: Path) -> list[Head]:
     """The last head signed on this machine, if it signs for this workspace."""
-    with reading(ledger.engine) as connection:
-        first = next(stored_rows(connection), None)
+    try:
+        with reading(ledger.engine) as connection:
+            first = next(stored_rows(connection), None)
+    except LedgerDamaged:
+        first = None
     candidates = {heads.workspace_id(first["hash"])} if first and _is_hash(first["hash"]) else set()
     candidates |= {head.workspace for head in stored_heads(root)[0][:1]}  # where event 1 itself was changed
     found = [Keyring(workspace, root).last() for workspace in sorted(candidates)]
@@ -270,13 +273,17 @@ def _guards_of_postgresql(connection: sa.Connection) -> list[Problem]:
     return _unguarded(name for name, bit in COVERED.items() if not any(kind & bit for kind in types))
 
 
-def _notices(root: Path, own: Sequence[Head], kept: Sequence[Head | Mark], events: int) -> list[Text]:
+def _notices(root: Path, own: Sequence[Head], workspace: str, events: int) -> list[Text]:
     found: list[Text] = []
     if events and not own:
         found.append(both("The ledger was never signed: only its own chain was checked. Sign it: gengxun ledger head"))
     if own and own[-1].seq < events:
         found.append(both("{count} events since the last signed head (event {seq}).", count=events - own[-1].seq,
                           seq=own[-1].seq))  # fmt: skip
+    for other in signed_in(root):
+        if other != workspace:
+            found.append(both("Workspace {other} was signed in this folder before; this ledger is another one.",
+                              other=other))  # fmt: skip
     for path in sorted(root.glob("heads.lost-*.jsonl")):
         found.append(both("{file}: signed heads of events that were given up as lost.", file=path.name))
     return found

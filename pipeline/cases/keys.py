@@ -3,6 +3,7 @@
     $GENGXUN_KEYS/<workspace id>/<key id>.key     private, mode 0600; the folder 0700
                                  current          id of the key that signs now
                                  last-head.json   the last head signed here
+                                 root             the folder of the workspace then
     <workspace>/keys/<key id>.pub                 public, PEM
                     /<key id>.json                how the key before handed on to it, if it did
     <workspace>/heads.jsonl                       every head, one JSON a line
@@ -140,8 +141,9 @@ class Keyring:
         except (OSError, ValueError, InputError):
             raise InputError("{path}: cannot be read as a head; mend it or move it away.", path=path) from None
 
-    def remember(self, head: Head) -> None:
+    def remember(self, head: Head, root: Path) -> None:
         atomic.write_bytes(self.folder / "last-head.json", _line(heads.to_json(head)))
+        atomic.write_bytes(self.folder / "root", f"{root.resolve()}\n".encode())
 
     def _load(self, path: Path) -> Ed25519PrivateKey:
         try:
@@ -153,6 +155,18 @@ class Keyring:
         if not isinstance(key, Ed25519PrivateKey):
             raise InputError("{path}: is no key that signs; put it back from a copy or rotate.", path=path)
         return key
+
+
+def signed_in(root: Path) -> list[str]:
+    """Ids of the workspaces that were signed in this folder on this machine; one, unless another took its place."""
+    found = []
+    for path in sorted(keys_folder().glob("*/root")):
+        try:
+            if path.read_text(encoding="utf-8").strip() == str(root.resolve()):
+                found.append(path.parent.name)
+        except (OSError, UnicodeDecodeError):
+            continue
+    return found
 
 
 def public_keys(root: Path) -> dict[str, bytes]:
@@ -205,13 +219,23 @@ def stored_heads(root: Path) -> tuple[list[Head], list[int]]:
 
 
 def stored_rows(connection: sa.Connection, number: str | None = None) -> Iterator[dict[str, Any]]:
-    """The rows of ``events`` by seq, as they are stored, a batch at a time; of one case if a number is given."""
+    """The rows of ``events`` by seq, as they are stored, a batch at a time; of one case if a number is given.
+
+    Raises: LedgerDamaged if the database cannot be read.
+    """
     query = sa.select(tables.events).order_by(tables.events.c.seq)
     if number is not None:
         query = query.where(tables.events.c.case == number)
-    with connection.execute(query, execution_options={"yield_per": BATCH}) as result:
-        for row in result.mappings():
-            yield dict(row)
+    try:
+        with connection.execute(query, execution_options={"yield_per": BATCH}) as result:
+            for row in result.mappings():
+                yield dict(row)
+    except sa.exc.DatabaseError as error:
+        raise LedgerDamaged(
+            "{path}: the ledger cannot be read to its end ({why}); restore a backup.",
+            path=connection.engine.url.database,
+            why=str(error.orig),
+        ) from error
 
 
 def walked(connection: sa.Connection, *, tree: bool = False, stops: dict[int, Head] | None = None) -> Walk:
@@ -317,7 +341,7 @@ def _sign(
     public = key.public_key().public_bytes_raw()
     id = heads.key_id(public)
     if before is not None and before.key == id and before.at.date() == at.date() and before.seq == walk.seq:
-        ring.remember(before)
+        ring.remember(before, root)
         return Signed(before, False, False, None)
     head = heads.sign(walk.head(at), key)
     with disk(root):  # in this order: a kill leaves no key in use whose public half or hand-over is missing
@@ -330,7 +354,7 @@ def _sign(
             ring.use(key)
         kept = (root / HEADS).read_bytes() if own else b""
         atomic.write_bytes(root / HEADS, kept + _line(heads.to_json(head)))
-        ring.remember(head)
+        ring.remember(head, root)
     after = before.key if before is not None and before.key != id else None
     return Signed(head, True, key is not held, after)
 

@@ -21,6 +21,7 @@ import os
 import re
 import sys
 import zipfile
+from bisect import insort
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -131,11 +132,6 @@ def extended(old: int, old_root: str, size: int, root: str, proof: Sequence[byte
             later = node(later, other)
         at, last = at >> 1, last >> 1
     return last == 0 and earlier.hex() == old_root and later.hex() == root
-
-
-def digest_of(evidence: Sequence[str]) -> str:
-    files = sorted(bytes.fromhex(one) for one in evidence)
-    return hashlib.sha256(b"gengxun ledger evidence v1\n" + b"".join(files)).hexdigest()
 
 
 def workspace_of(first: str) -> str:
@@ -366,8 +362,8 @@ def check_ledger(source: Source, head: Head, kept: list[Head], keys: Keys, told:
         edge.append(previous)
         told.event(row)
         if seq in wanted:
-            count, digest = len(told.evidence), digest_of(list(told.evidence))
-            here = dict(zip(SAME, (workspace, seq, previous, edge.root(), count, digest)))  # noqa: B905
+            count = len(told.evidence)
+            here = dict(zip(SAME, (workspace, seq, previous, edge.root(), count, told.digest())))  # noqa: B905
             if not all(same(one, here) for one in wanted[seq]):
                 raise Bad(f"event {seq} is not the one that was signed: rewritten after event {good}",
                           f"第 {seq} 条不是签名时的那一条：第 {good} 条之后被改写", good + 1)  # fmt: skip
@@ -447,13 +443,20 @@ class Told:
     def __init__(self, listing: bool) -> None:
         self.listing, self.events = listing, 0
         self.evidence: dict[str, int] = {}
+        self.files: list[bytes] = []  # the same hashes, sorted
 
     def event(self, row: dict[str, Any]) -> None:
         self.events += 1
         for sha256 in evidence_of(row):
-            self.evidence.setdefault(sha256, row["seq"])
+            if sha256 not in self.evidence:
+                self.evidence[sha256] = row["seq"]
+                insort(self.files, bytes.fromhex(sha256))
         if self.listing:
             print(row["seq"], row["at"], row["case"] or "-", row["kind"], f"{row['by']}:{row['role']}", sep="  ")
+
+    def digest(self) -> str:
+        """Over the hashes of all files named so far, sorted."""
+        return hashlib.sha256(b"gengxun ledger evidence v1\n" + b"".join(self.files)).hexdigest()
 
 
 def check(path: str, kept: Sequence[Head] = (), key: str | None = None, listing: bool = False) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from geodata.errors import InputError, WorkError
+from geodata.errors import InputError, LedgerDamaged, UnreadableFile, WorkError
 from pipeline.cases.backup import KEPT, MEMBER, backup, restore
 from pipeline.cases.check import check
 from pipeline.cases.keys import sign_now
@@ -125,6 +125,34 @@ def test_a_damaged_ledger_is_still_backed_up_and_it_is_said(made, tmp_path):
     assert (checked.ok, checked.first_bad) == (False, 4)
     assert any(photo.name in p.text["en"] for p in checked.problems)
     assert (tmp_path / "again" / "ledger.db").is_file()
+
+
+def unreadable_when_torn(folder):
+    """Tear one page after another until the ledger still opens but cannot be read to its end."""
+    whole = (folder / "ledger.db").read_bytes()
+    for start in range(4096, len(whole), 4096):
+        (folder / "ledger.db").write_bytes(whole[:start] + b"\xff" * 4096 + whole[start + 4096 :])
+        try:
+            with Ledger(folder / "ledger.db") as ledger:
+                try:
+                    ledger.verify()
+                except LedgerDamaged:
+                    return
+        except (LedgerDamaged, UnreadableFile):
+            continue
+    pytest.fail("no page of this kind")
+
+
+def test_a_torn_database_is_kept_as_it_is_and_it_is_said(made, tmp_path):
+    torn = made.copy(tmp_path / "torn")
+    unreadable_when_torn(torn)
+    with Ledger(torn / "ledger.db") as ledger:
+        done = backup(ledger, torn, tmp_path / "b.zip")
+        assert not done.ok
+    checked = restore(tmp_path / "b.zip", tmp_path / "again")
+    assert not checked.ok
+    assert "restore a backup" in checked.problems[0].text["en"]
+    assert (tmp_path / "again" / "heads.jsonl").is_file()
 
 
 def test_an_older_backup_restored_shows_on_the_machine_that_signed_later(made, tmp_path):

@@ -281,7 +281,7 @@ def test_a_forger_with_a_key_of_his_own_is_found_by_the_kept_head(sealed, copy, 
     (copy / "heads.jsonl").unlink()
     with Ledger(copy / "ledger.db") as ledger:
         sign_now(ledger, copy)
-    assert found(copy) is None
+    assert found(copy) is None  # on a machine that never signed the true one
     first, said = found(copy, sealed[1])
     assert first == 1
     assert "another ledger, or its first event was changed" in said[0]
@@ -431,6 +431,19 @@ def test_a_clock_that_was_set_back_stops_no_head(made):
     two = made.sign()
     assert two.at < one.at
     assert check(made.ledger, made.root, [two, one]).ok
+
+
+def test_another_ledger_in_the_place_of_the_signed_one_is_pointed_out(made):
+    made.run("a", 0)
+    one = made.sign()
+    made.ledger.close()
+    for path in (*made.root.glob("ledger.db*"), made.root / "heads.jsonl"):
+        path.unlink()
+    with Ledger(made.root / "ledger.db", clock=made.clock) as ledger:
+        dataclasses.replace(made, ledger=ledger).run("x", 5)
+        checked = check(ledger, made.root)
+    assert checked.ok
+    assert any(one.workspace in notice["en"] for notice in checked.notices)
 
 
 def test_a_damaged_ledger_is_not_signed(made):
