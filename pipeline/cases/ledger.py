@@ -30,6 +30,7 @@ from pipeline.cases.closing import Gate
 from pipeline.cases.database import open_engine, reading
 from pipeline.cases.database import writing as writing_to
 from pipeline.cases.events import Actor, Event, Kind, from_row
+from pipeline.cases.facts import VIOLATION
 from pipeline.cases.lease import Lease, LeaseHeld, LeaseLost, check, hold
 from pipeline.cases.refusal import StepRefused
 from pipeline.cases.standards import Standards, standards
@@ -394,10 +395,12 @@ def _earlier(connection: sa.Connection, case: Case) -> list[tuple[str, datetime,
     if not parties:
         return None
     acts, cases = tables.acts.c, tables.cases.c
+    latest = sa.select(sa.func.max(acts.seq)).group_by(acts.case, acts.part)
     query = (
         sa.select(acts.case, acts.at, acts.basic_farmland_m2, acts.farmland_gross_m2, cases.status)
         .join(tables.cases, cases.number == acts.case)
         .where(acts.party.in_(sorted(parties)), acts.case != case.number)
+        .where(acts.verdict == VIOLATION, acts.seq.in_(latest))
         .order_by(acts.seq)
     )
     return [

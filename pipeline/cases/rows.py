@@ -58,6 +58,8 @@ def case_row(case: Case) -> dict[str, Any]:
         "verdict": verdicts[0]["verdict"] if verdicts else None,
         "verdict_sub": verdicts[0]["sub"] if verdicts else None,
         "party": next((v["party"] for v in verdicts if v.get("party")), None),
+        "photos": sum(item["kind"] == "photo" for part in case.parts for item in part.evidence),
+        "ordered_at": min((p.order["at"] for p in case.parts if p.order), default=None),
         "reported_at": max((p.report["at"] for p in case.parts if p.report), default=None),
         "closed_at": max((c["at"] for c in closings), default=None) if closed else None,
         "outcome": _outcome(case) if closed else None,

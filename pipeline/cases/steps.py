@@ -37,7 +37,7 @@ class World:
     """What a step is judged by beside the case. at: now, never before the case's last event.
 
     elsewhere: {sha256: other cases that hold the same bytes}. earlier: acts of the same party in other
-    cases, (number, at, basic farmland m², farmland m², outcome); None where no party is known.
+    cases, (number, at, basic farmland m², farmland m², status); None where no party is known.
     """
 
     at: datetime
@@ -507,7 +507,8 @@ def _transfer(asked: _Asked) -> dict[str, Any]:
 
 def assessed(known: Facts, world: World) -> transfer.Assessment:
     """The areas against the thresholds of criminal law, with what the same party did within a year."""
-    earlier = [(at, basic, farm) for _, at, basic, farm, _ in world.earlier or ()]
+    ended = (Status.CLOSED, Status.DISMISSED)  # what was dealt with adds nothing to a later act
+    earlier = [(at, basic, farm) for _, at, basic, farm, status in world.earlier or () if status not in ended]
     return transfer.assess(known.basic_farmland_m2, known.farmland_m2, earlier, day=world.today)
 
 
@@ -516,7 +517,7 @@ def _leniency(asked: _Asked) -> dict[str, Any]:
     acts = (
         None
         if earlier is None
-        else [leniency.EarlierAct(n, day_of(at), outcome or None) for n, at, _, _, outcome in earlier]
+        else [leniency.EarlierAct(n, day_of(at), status) for n, at, _, _, status in earlier]
     )
     shown = leniency.facts(
         facts(asked.case, asked.part),

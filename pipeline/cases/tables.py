@@ -50,11 +50,14 @@ class Geometry(TypeDecorator[BaseGeometry]):
 
 metadata = sa.MetaData()
 
+BYTEWISE = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+"""Text in the order in which Python has it, whatever the server's language: indexes serve ranges of codes."""
+
 events = sa.Table(
     "events",
     metadata,
     sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("case", sa.Text, index=True),
+    sa.Column("case", BYTEWISE, index=True),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("at", sa.Text, nullable=False),
     sa.Column("by", sa.Text, nullable=False),
@@ -77,32 +80,32 @@ def _place() -> list[sa.Column[Any]]:
 inspections = sa.Table(
     "inspections",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", BYTEWISE, primary_key=True),
     sa.Column("seq", sa.Integer, sa.ForeignKey("events.seq"), nullable=False),
-    sa.Column("before_id", sa.Text, nullable=False),
-    sa.Column("after_id", sa.Text, nullable=False, index=True),
-    sa.Column("method", sa.Text, nullable=False),
-    sa.Column("method_version", sa.Text, nullable=False),
+    sa.Column("before_id", BYTEWISE, nullable=False),
+    sa.Column("after_id", BYTEWISE, nullable=False, index=True),
+    sa.Column("method", BYTEWISE, nullable=False),
+    sa.Column("method_version", BYTEWISE, nullable=False),
 )
 
 cases = sa.Table(
     "cases",
     metadata,
-    sa.Column("number", sa.Text, primary_key=True),
+    sa.Column("number", BYTEWISE, primary_key=True),
     sa.Column("seq", sa.Integer, sa.ForeignKey("events.seq"), nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("stage", sa.Text, nullable=False, index=True),
-    sa.Column("status", sa.Text, nullable=False, index=True),
-    sa.Column("kind", sa.Text, nullable=False, index=True),
+    sa.Column("stage", BYTEWISE, nullable=False, index=True),
+    sa.Column("status", BYTEWISE, nullable=False, index=True),
+    sa.Column("kind", BYTEWISE, nullable=False, index=True),
     sa.Column("urgency", sa.Float, nullable=False),
-    sa.Column("district_code", sa.Text, nullable=False, index=True),
-    sa.Column("township_code", sa.Text, nullable=False, index=True),
-    sa.Column("assignee", sa.Text, nullable=False, index=True),
-    sa.Column("party", sa.Text, index=True),
-    sa.Column("due_at", sa.Text, index=True),
+    sa.Column("district_code", BYTEWISE, nullable=False, index=True),
+    sa.Column("township_code", BYTEWISE, nullable=False, index=True),
+    sa.Column("assignee", BYTEWISE, nullable=False, index=True),
+    sa.Column("party", BYTEWISE, index=True),
+    sa.Column("due_at", BYTEWISE, index=True),
     sa.Column("relapses", sa.Integer, nullable=False),
-    sa.Column("found_at", sa.Text, nullable=False),
-    sa.Column("row", sa.Text, nullable=False),
+    sa.Column("found_at", BYTEWISE, nullable=False),
+    sa.Column("row", BYTEWISE, nullable=False),
     *_place(),
 )
 """``row``: ``rows.case_row`` as canonical JSON; the columns beside it are for filters."""
@@ -110,12 +113,12 @@ cases = sa.Table(
 flags = sa.Table(
     "flags",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("case", sa.Text, sa.ForeignKey("cases.number"), nullable=False, index=True),
+    sa.Column("id", BYTEWISE, primary_key=True),
+    sa.Column("case", BYTEWISE, sa.ForeignKey("cases.number"), nullable=False, index=True),
     sa.Column("seq", sa.Integer, sa.ForeignKey("events.seq"), nullable=False),
-    sa.Column("inspection", sa.Text, sa.ForeignKey("inspections.id")),
-    sa.Column("before_id", sa.Text, nullable=False, index=True),
-    sa.Column("after_id", sa.Text, nullable=False, index=True),
+    sa.Column("inspection", BYTEWISE, sa.ForeignKey("inspections.id")),
+    sa.Column("before_id", BYTEWISE, nullable=False, index=True),
+    sa.Column("after_id", BYTEWISE, nullable=False, index=True),
     *_place(),
     sa.Index("flags_place", "min_lon", "max_lon", "min_lat", "max_lat"),
 )
@@ -123,28 +126,28 @@ flags = sa.Table(
 flag_layers = sa.Table(
     "flag_layers",
     metadata,
-    sa.Column("flag", sa.Text, sa.ForeignKey("flags.id"), primary_key=True),
-    sa.Column("kind", sa.Text, primary_key=True),
-    sa.Column("edition", sa.Text, primary_key=True),
+    sa.Column("flag", BYTEWISE, sa.ForeignKey("flags.id"), primary_key=True),
+    sa.Column("kind", BYTEWISE, primary_key=True),
+    sa.Column("edition", BYTEWISE, primary_key=True),
     sa.Index("flag_layers_edition", "kind", "edition"),
 )
 
 evidence = sa.Table(
     "evidence",
     metadata,
-    sa.Column("case", sa.Text, sa.ForeignKey("cases.number"), primary_key=True),
-    sa.Column("part", sa.Text, primary_key=True),
-    sa.Column("sha256", sa.Text, primary_key=True, index=True),
+    sa.Column("case", BYTEWISE, sa.ForeignKey("cases.number"), primary_key=True),
+    sa.Column("part", BYTEWISE, primary_key=True),
+    sa.Column("sha256", BYTEWISE, primary_key=True, index=True),
     sa.Column("seq", sa.Integer, sa.ForeignKey("events.seq"), nullable=False),
 )
 
 clues = sa.Table(
     "clues",
     metadata,
-    sa.Column("source", sa.Text, primary_key=True),
-    sa.Column("batch", sa.Text, primary_key=True),
-    sa.Column("clue_id", sa.Text, primary_key=True),
-    sa.Column("case", sa.Text, sa.ForeignKey("cases.number"), nullable=False, index=True),
+    sa.Column("source", BYTEWISE, primary_key=True),
+    sa.Column("batch", BYTEWISE, primary_key=True),
+    sa.Column("clue_id", BYTEWISE, primary_key=True),
+    sa.Column("case", BYTEWISE, sa.ForeignKey("cases.number"), nullable=False, index=True),
     sa.Column("seq", sa.Integer, sa.ForeignKey("events.seq"), nullable=False),
 )
 
@@ -152,14 +155,15 @@ acts = sa.Table(
     "acts",
     metadata,
     sa.Column("seq", sa.Integer, sa.ForeignKey("events.seq"), primary_key=True, autoincrement=False),
-    sa.Column("case", sa.Text, sa.ForeignKey("cases.number"), nullable=False, index=True),
-    sa.Column("part", sa.Text, nullable=False),
-    sa.Column("party", sa.Text, nullable=False, index=True),
-    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("case", BYTEWISE, sa.ForeignKey("cases.number"), nullable=False, index=True),
+    sa.Column("part", BYTEWISE, nullable=False),
+    sa.Column("verdict", BYTEWISE, nullable=False),
+    sa.Column("party", BYTEWISE, index=True),
+    sa.Column("at", BYTEWISE, nullable=False),
     sa.Column("farmland_gross_m2", sa.Float, nullable=False),
     sa.Column("basic_farmland_m2", sa.Float, nullable=False),
 )
-"""Verdicts of violation by party: first offence or not, and what adds up within a year."""
+"""Every verdict, the latest of a part counts: first offence of a party or not, and what adds up within a year."""
 
 leases = sa.Table(
     "leases",
@@ -215,9 +219,9 @@ def event_values(event: Event) -> Rows:
         rows[clues] = [{**here, **{n: payload[n] for n in ("source", "batch", "clue_id")}}]
     elif event.kind == Kind.EVIDENCE:
         rows[evidence] = [{**here, "part": payload["part"], "sha256": payload["sha256"]}]
-    elif event.kind == Kind.VERDICT and payload.get("party") and payload["leads_to"] == "rectify":
-        said = {n: payload[n] for n in ("part", "party", "farmland_gross_m2", "basic_farmland_m2")}
-        rows[acts] = [{**here, "at": event.at.isoformat(), **said}]
+    elif event.kind == Kind.VERDICT:
+        said = {n: payload[n] for n in ("part", "verdict", "farmland_gross_m2", "basic_farmland_m2")}
+        rows[acts] = [{**here, "at": event.at.isoformat(), "party": payload.get("party"), **said}]
     return rows
 
 

@@ -39,7 +39,7 @@ from tests.pipeline.cases.lives import (
     photo,
     sha,
 )
-from tests.pipeline.invented_flags import flag
+from tests.pipeline.invented_flags import BEFORE_AT, flag, inspection
 
 SECOND = "430321-2026-00002"
 PEOPLE = {a.role: a for a in (SENSING, OFFICER, INSPECTOR, REVIEWER, LEGAL, LEADER, ADMIN, SYSTEM)}
@@ -155,8 +155,6 @@ def test_one_scene_alone_is_not_dispatched_without_a_reason(office) -> None:
 
 
 def test_a_second_scene_or_a_clue_from_outside_confirms(office) -> None:
-    from tests.pipeline.invented_flags import inspection
-
     office.ledger.record(inspection(after="c"), [flag(0, after="c")], SYSTEM)
     assert office.do(Kind.DISPATCHED, SENSING, to_whom="甲").payload["confirmed_by"] == "imagery"
     office.ledger.receive([clue(1)], ADMIN)
@@ -474,3 +472,92 @@ def test_states_are_values(at_each) -> None:
     case = at_each[Status.CLOSED]
     with pytest.raises(dataclasses.FrozenInstanceError):
         case.number = "x"  # type: ignore[misc]
+
+
+# --- relapse -------------------------------------------------------------------------------------
+
+
+def flagged(office: Office, before: str, after: str, before_at, after_at, column: float = 0):
+    """One more inspection that flags the ground of a case."""
+    again = flag(column, before=before, after=after, before_at=before_at, after_at=after_at)
+    return office.ledger.record(inspection(before, after), [again], SYSTEM)
+
+
+def test_rebuilt_on_closed_ground_opens_the_same_number(office) -> None:
+    office.closed()
+    closed_at = office.now
+    office.later(60)
+    # the pair before the closing shows the shed going: no relapse
+    done = flagged(office, "x", "y", BEFORE_AT + timedelta(days=370), office.now)
+    assert (done.new, done.inspection.cases_relapsed) == ([], ())
+    assert office.ledger.case(FIRST).status is Status.CLOSED
+    done = flagged(office, "y", "z", closed_at + timedelta(days=5), office.now + timedelta(days=1))
+    assert (done.new, done.seen_again, done.inspection.cases_relapsed) == ([], [FIRST], (FIRST,))
+    case = office.ledger.case(FIRST)
+    assert (case.status, case.relapses, case.parts[0].verdict) == (Status.DISPATCHED, 1, None)
+    row = next(r for r in office.ledger.rows() if r["number"] == FIRST)
+    assert (row["relapses"], row["closed_at"], row["outcome"]) == (1, None, None)
+    assert row["due_at"] is not None
+
+
+def test_a_season_matched_pair_from_before_the_occupation_shows_a_relapse_too(office) -> None:
+    office.closed()
+    office.later(300)
+    done = flagged(office, "b", "z", BEFORE_AT, office.now)
+    assert done.inspection.cases_relapsed == (FIRST,)
+
+
+def test_an_image_older_than_the_closing_is_no_relapse(office) -> None:
+    office.closed()
+    done = flagged(office, "b", "z", BEFORE_AT, office.now - timedelta(days=8))
+    assert done.inspection.cases_relapsed == ()
+
+
+def test_what_may_stay_does_not_relapse(office) -> None:
+    office.dispatched()
+    office.photo("overview")
+    office.do(
+        Kind.VERDICT, INSPECTOR, verdict="lawful", sub="approval",
+        paper_kind="批文", paper_number="3", paper_date="2025-01-02",
+    )  # fmt: skip
+    office.accepted()
+    office.later(90)
+    done = flagged(office, "y", "z", office.now - timedelta(days=20), office.now)
+    assert (done.new, done.inspection.cases_relapsed) == ([], ())
+
+
+def test_dismissed_ground_that_breaks_later_is_suspected_again(office) -> None:
+    office.do(Kind.DISMISSED, SENSING, reason="云影")
+    office.later(90)
+    flagged(office, "y", "z", office.now - timedelta(days=20), office.now)
+    case = office.ledger.case(FIRST)
+    assert (case.status, case.relapses) == (Status.SUSPECTED, 0)
+
+
+def test_of_a_split_case_only_the_broken_part_opens(office) -> None:
+    office.dispatched()
+    office.do(Kind.SPLIT, OFFICER, parts=halves(office.ledger.case(FIRST).parts[0].ground))
+    for part in ("1", "2"):
+        office.photo("overview", part=part)
+        office.do(Kind.VERDICT, INSPECTOR, part=part, verdict="false_change", text="收割")
+        office.accepted(part=part)
+    office.later(90)
+    east = office.ledger.case(FIRST).part("2").geometry.buffer(-1e-5)
+    again = flag(geometry=east, before="y", after="z", before_at=office.now - timedelta(days=9), after_at=office.now)
+    office.ledger.record(inspection("y", "z"), [again], SYSTEM)
+    case = office.ledger.case(FIRST)
+    assert [(p.id, p.status) for p in case.parts] == [("1", Status.CLOSED), ("2", Status.DISPATCHED)]
+    assert case.relapses == 1
+
+
+def test_the_same_party_elsewhere_adds_up_and_is_no_first_offence(office) -> None:
+    for number in (FIRST, SECOND):
+        office.dispatched(number)
+        office.violation(number)
+    office.document("transfer_letter", SECOND)
+    sent = office.do(Kind.TRANSFER, OFFICER, SECOND, step="letter", to="agriculture", organ="农业农村局", reason="种植")
+    # 6,000 m² of basic farmland and 2,000 m² beside it in each of the two cases
+    assert sent.payload["assessment"]["basic_farmland_m2"] == 12_000.0
+    assert sent.payload["assessment"]["other_farmland_m2"] == 4_000.0
+    facts = office.do(Kind.LENIENCY, LEGAL, SECOND).payload["facts"]
+    assert next(f for f in facts if f["key"] == "first_offence")["holds"] is False
