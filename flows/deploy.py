@@ -18,6 +18,7 @@ from geodata import atomic
 from geodata.errors import InputError
 
 TIMEZONE = "Asia/Shanghai"
+SCHEDULED = ("ingest", "inspect", "publish", "remind")
 
 
 @contextmanager
@@ -65,7 +66,7 @@ def plans(office: Workspace) -> dict[str, str]:
     """{flow: cron} of what is scheduled. Raises: InputError naming a cron line that is none, or if all are empty."""
     from cronsim import CronSim, CronSimError
 
-    wanted = {name: getattr(office.settings.schedule, name) for name in ("ingest", "inspect", "publish")}
+    wanted = {name: getattr(office.settings.schedule, name) for name in SCHEDULED}
     for name, cron in wanted.items():
         if not cron:
             continue
@@ -94,8 +95,9 @@ def schedule(office: Workspace) -> None:
     from flows.ingest import ingest
     from flows.inspect import inspect
     from flows.publish import publish
+    from flows.remind import remind
 
-    flows: dict[str, Any] = {"ingest": ingest, "inspect": inspect, "publish": publish}
+    flows: dict[str, Any] = {"ingest": ingest, "inspect": inspect, "publish": publish, "remind": remind}
     planned, name = plans(office), deployment_name(office)
     for flow in flows:
         _forget_missed(flow, name)

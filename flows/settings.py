@@ -1,7 +1,7 @@
 """[io] gengxun.toml and the environment → frozen Settings; lower floors get values.
 
 A workspace is one folder with gengxun.toml at its root: ``catalog/`` (scenes and layers),
-``ledger.db``, ``inbox/``, ``site/``. It is found by walking up from the working folder.
+``ledger.db``, ``evidence/``, ``inbox/``, ``site/``. It is found by walking up from the working folder.
 """
 
 from __future__ import annotations
@@ -10,14 +10,19 @@ import json
 import os
 import tomllib
 from dataclasses import dataclass, field, fields
+from datetime import date
 from pathlib import Path
 from typing import Any
+
+import sqlalchemy as sa
 
 from geodata import atomic
 from geodata.catalog import Catalog
 from geodata.editions import Editions
 from geodata.errors import InputError
+from pipeline.cases.evidence_store import EvidenceStore
 from pipeline.cases.ledger import Ledger
+from pipeline.cases.standards import Standards, standards
 
 FILE = "gengxun.toml"
 
@@ -41,6 +46,14 @@ settle_s = 30.0             # 文件这么久没有变化才读; a file must hav
 ingest = "*/15 * * * *"
 inspect = "0 3 * * *"
 publish = "30 5 * * *"
+remind = "0 8 * * *"
+
+[case]
+remind_days = 7             # 提前几天提醒; a reminder names what is due within so many days
+point_radius_m = 20.0       # 只有坐标点的线索按此半径成圆; a clue that is a point becomes a circle of it
+
+[ledger]
+url = ""                    # 空：ledger.db; else a PostGIS database, as postgresql+psycopg://gengxun@host/gengxun
 
 [prefect]
 api_url = ""                # a running Prefect server; empty: a temporary one on this machine
@@ -72,6 +85,22 @@ class Schedule:
     ingest: str = "*/15 * * * *"
     inspect: str = "0 3 * * *"
     publish: str = "30 5 * * *"
+    remind: str = "0 8 * * *"
+
+
+@dataclass(frozen=True)
+class CaseWork:
+    """remind_days: how far a reminder looks ahead. point_radius_m: of the circle that a clue without outline gets."""
+
+    remind_days: int = 7
+    point_radius_m: float = 20.0
+
+
+@dataclass(frozen=True)
+class LedgerPlace:
+    """url: of SQLAlchemy; empty: ``ledger.db`` of the workspace."""
+
+    url: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,6 +115,8 @@ class Settings:
     inspect: Inspect = field(default_factory=Inspect)
     inbox: Inbox = field(default_factory=Inbox)
     schedule: Schedule = field(default_factory=Schedule)
+    case: CaseWork = field(default_factory=CaseWork)
+    ledger: LedgerPlace = field(default_factory=LedgerPlace)
     prefect: Prefect = field(default_factory=Prefect)
 
 
@@ -150,7 +181,23 @@ class Workspace:
 
     @property
     def ledger(self) -> Ledger:
-        return Ledger(self.root / "ledger.db")
+        url = self.settings.ledger.url
+        try:
+            return Ledger(url or self.root / "ledger.db", rules=self.rules)
+        except (sa.exc.ArgumentError, ImportError) as error:
+            raise InputError(
+                "{path}: [ledger] url cannot be used ({error}); write one as postgresql+psycopg://name@host/database.",
+                path=self.root / FILE,
+                error=" ".join(str(error).split())[:200],
+            ) from None
+
+    @property
+    def evidence(self) -> EvidenceStore:
+        return EvidenceStore(self.root / "evidence")
+
+    def rules(self, day: date) -> Standards:
+        """What is in force on a day, the office's own ``law/`` included."""
+        return standards(day, self.root / "law")
 
     @property
     def site(self) -> Path:

@@ -87,7 +87,8 @@ def _table() -> dict[tuple[Status | None, Kind], Step]:
         Kind.DATED: Step(_MACHINE, (), ("without", "with")),
     }
     after_check = {
-        Kind.PROCEEDING: Step(_LAW, (), ("step",)),
+        # the system and the administrator for one step of it alone: provisional days are counted again
+        Kind.PROCEEDING: Step(_LAW | {Role.SYSTEM, Role.ADMINISTRATOR}, (), ("step",)),
         Kind.TRANSFER: Step(_LAW, (), ("step",)),
         Kind.LENIENCY: Step(_LAW),
         Kind.LOOKALIKES: Step(_MACHINE | {Role.REVIEWER}, (), ("parcels",)),

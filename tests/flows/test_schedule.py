@@ -72,13 +72,13 @@ def test_a_port_in_use_is_not_shared(gengxun, workspace: Path) -> None:
 
 
 def test_no_line_at_all_is_said(tmp_path: Path) -> None:
-    configure(tmp_path, schedule='ingest = ""\ninspect = ""\npublish = ""')
+    configure(tmp_path, schedule='ingest = ""\ninspect = ""\npublish = ""\nremind = ""')
     with pytest.raises(InputError, match="has no cron line"):
         plans(open_workspace(tmp_path))
 
 
 def test_an_empty_line_is_no_schedule(tmp_path: Path) -> None:
-    configure(tmp_path, schedule='publish = ""')
+    configure(tmp_path, schedule='publish = ""\nremind = ""')
     assert plans(open_workspace(tmp_path)) == {"ingest": "*/15 * * * *", "inspect": "0 3 * * *"}
 
 
@@ -134,7 +134,7 @@ def every_minute(workspace: Path) -> None:
     configure(
         workspace,
         inbox="settle_s = 0.0",
-        schedule='ingest = "* * * * *"\ninspect = "* * * * *"\npublish = ""',
+        schedule='ingest = "* * * * *"\ninspect = "* * * * *"\npublish = ""\nremind = ""',
         prefect=f"port = {port}",
     )
 
