@@ -67,6 +67,42 @@ def rules(day: date) -> Rules:
     )
 
 
+@dataclass(frozen=True)
+class LawText:
+    """One version of a law. articles: those that speak of farmland or of its penalties. certainty: as in the file."""
+
+    law: str
+    version: str
+    valid_from: date
+    valid_until: date | None
+    articles: tuple[str, ...]
+    certainty: str
+
+
+def texts(first: date, last: date) -> tuple[LawText, ...]:
+    """The texts valid on any day from ``first`` to ``last``, in the order of the file.
+
+    An occupation goes on until the ground is put right, so that a text that came later may hold for it
+    too: which one applies, people decide.
+    """
+    return tuple(one for one in _texts() if one.valid_from <= last and (one.valid_until or last) >= first)
+
+
+@cache
+def _texts() -> tuple[LawText, ...]:
+    return tuple(
+        LawText(
+            law=row["law"],
+            version=row["version"],
+            valid_from=row["valid_from"],
+            valid_until=row.get("valid_until"),
+            articles=tuple(row["articles"]),
+            certainty=row["certainty"],
+        )
+        for row in _read("texts")["text"]
+    )
+
+
 def _in_force(entries: list[Mapping[str, Any]], day: date) -> Mapping[str, Any]:
     dated = sorted(entries, key=lambda e: e["valid_from"])
     return next((e for e in reversed(dated) if e["valid_from"] <= day), dated[0])

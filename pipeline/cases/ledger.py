@@ -124,8 +124,8 @@ class Ledger:
 
         expect_version: how many events the case had when this was decided on. Where more have come,
         a step that is still possible is taken, and a verdict or report that came too late is kept as
-        a SUPPLEMENT; nothing that was sent is thrown away. The same file or scene a second time
-        adds nothing: its event is given back.
+        a SUPPLEMENT; nothing that was sent is thrown away. The same file, or the same verdict on
+        a scene, a second time adds nothing: its event is given back.
         Raises: StepRefused with what is missing; InputError where there is no such case.
         """
         with writing_to(self.engine) as connection:
@@ -353,7 +353,7 @@ def _recorded(writing: Writing, inspection: Inspection, flags: Sequence[Flag], r
 
 
 def _already(connection: sa.Connection, case: Case, kind: Kind, payload: Mapping[str, Any]) -> Event | None:
-    """The event that said the same: a file that is on record, a scene that this part was compared with."""
+    """The event that said the same: a file that is on record, a scene whose verdict has not changed since."""
     part, seq = str(payload.get("part") or ""), None
     if kind is Kind.EVIDENCE:
         table = tables.evidence.c
@@ -361,8 +361,10 @@ def _already(connection: sa.Connection, case: Case, kind: Kind, payload: Mapping
         seq = connection.execute(sa.select(table.seq).where(same)).scalar()
     elif kind is Kind.RECHECKED:
         held = case.part(part).rechecks if part or len(case.parts) == 1 else ()
-        scene = payload["recheck"]["scene_id"]
-        seq = next((item["seq"] for item in reversed(held) if item["recheck"]["scene_id"] == scene), None)
+        said = payload["recheck"]
+        last = next((i for i in reversed(held) if i["recheck"]["scene_id"] == said["scene_id"]), None)
+        if last is not None and last["recheck"]["verdict"] == said["verdict"]:
+            seq = last["seq"]
     if seq is None:
         return None
     row = connection.execute(sa.select(tables.events).where(tables.events.c.seq == seq)).mappings().one()
