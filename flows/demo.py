@@ -20,6 +20,7 @@ from geodata import township
 from geodata.errors import InputError
 from geodata.scene import Scene
 from geodata.words import both, language, tr
+from pipeline.cases.keys import forget
 
 MARK = ".gengxun-demo"
 
@@ -61,6 +62,8 @@ def fresh(folder: Path) -> settings.Workspace:
     root = folder.resolve()
     if root.exists() and (not root.is_dir() or (any(root.iterdir()) and not (root / MARK).exists())):
         raise InputError("{path}: is not empty and no earlier demo; name another folder with --dir.", path=root)
+    if root.exists():
+        forget(root)
     shutil.rmtree(root, ignore_errors=True)
     try:
         root.mkdir(parents=True)

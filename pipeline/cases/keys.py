@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -167,6 +168,12 @@ def signed_in(root: Path) -> list[str]:
         except (OSError, UnicodeDecodeError):
             continue
     return found
+
+
+def forget(root: Path) -> None:
+    """Delete the keys of workspaces that were signed in this folder: for a demo that is built anew."""
+    for workspace in signed_in(root):
+        shutil.rmtree(keys_folder() / workspace)
 
 
 def public_keys(root: Path) -> dict[str, bytes]:

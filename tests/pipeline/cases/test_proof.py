@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from geodata.errors import InputError, LedgerDamaged
 from pipeline.cases import heads, tables, verifier
+from pipeline.cases.check import check
 from pipeline.cases.events import row_hash
 from pipeline.cases.heads import Head
 from pipeline.cases.keys import public_pem
@@ -319,3 +320,26 @@ def test_the_verifier_names_the_same_first_bad_event_as_the_program(exports, tmp
             assert bad(root / "export", *exports[1])[0] == found.first_bad == seq, column.name
             count += 1
     assert count == 3 * len(tables.events.columns)
+
+
+@pytest.mark.parametrize(
+    ("first", "statements"),
+    [
+        (3, ["DELETE FROM events WHERE seq = 3"]),
+        (8, ["DELETE FROM events WHERE seq = 8"]),
+        (1, ["DELETE FROM events WHERE seq = 1"]),
+        (2, ["UPDATE events SET seq = 99 WHERE seq = 2", "UPDATE events SET seq = 2 WHERE seq = 5",
+             "UPDATE events SET seq = 5 WHERE seq = 99"]),
+        (4, ["UPDATE events SET seq = seq + 100 WHERE seq >= 4", "UPDATE events SET seq = seq - 99 WHERE seq >= 104",
+             "INSERT INTO events SELECT 4, \"case\", kind, at, \"by\", role, payload, evidence, schema_version, "
+             "software_version, previous_hash || '-', hash || '-' FROM events WHERE seq = 5"]),
+    ],
+)  # fmt: skip
+def test_the_verifier_and_the_program_agree_on_rows_that_went_came_or_moved(exports, tmp_path, first, statements):
+    root = tmp_path / "office"
+    shutil.copytree(exports[0] / "office", root)
+    tampered(root / "ledger.db", *statements)
+    with Ledger(root / "ledger.db") as ledger:
+        assert check(ledger, root, [exports[1][-1]]).first_bad == first
+        write_ledger(ledger, root, root.parent / "export", exports[1][-1])
+    assert bad(root.parent / "export", *exports[1])[0] == first

@@ -19,7 +19,7 @@ from pipeline.cases import heads, tables
 from pipeline.cases.check import check, kept_heads
 from pipeline.cases.events import Kind
 from pipeline.cases.heads import Head, Mark
-from pipeline.cases.keys import head_document, public_pem, sign_now
+from pipeline.cases.keys import forget, head_document, public_pem, sign_now
 from pipeline.cases.ledger import Ledger
 from pipeline.cases.witness import take
 from tests.pipeline.cases.lives import a_whole_life
@@ -442,8 +442,11 @@ def test_another_ledger_in_the_place_of_the_signed_one_is_pointed_out(made):
     with Ledger(made.root / "ledger.db", clock=made.clock) as ledger:
         dataclasses.replace(made, ledger=ledger).run("x", 5)
         checked = check(ledger, made.root)
-    assert checked.ok
-    assert any(one.workspace in notice["en"] for notice in checked.notices)
+        assert checked.ok
+        assert any(one.workspace in notice["en"] for notice in checked.notices)
+        forget(made.root)
+        assert not any(one.workspace in notice["en"] for notice in check(ledger, made.root).notices)
+    assert list((made.root.parent / "keys").iterdir()) == []
 
 
 def test_a_damaged_ledger_is_not_signed(made):
