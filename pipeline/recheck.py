@@ -20,6 +20,7 @@ from typing import Any
 from geodata.words import Text
 from pipeline import recheck_words as words
 from pipeline.compare import Series, Standing, back, standing
+from pipeline.neighbours import TEXTURE
 from pipeline.plain import from_plain, to_plain
 
 __all__ = ["Recheck", "Series", "from_json", "recheck", "to_json"]
@@ -36,8 +37,10 @@ STILL = 0.25
 """Share of ground that is no field that changed as much: from here on the part stayed as it was."""
 MOVED = 0.8
 """Share of fields that changed between two dates, from which on ground that stayed as it was is none of them."""
-PARTNERS = 12
-"""Other dates that one is compared with."""
+LEAST_BANDS = 3
+"""Of one index alone all that is green is alike."""
+PARTNERS, TELLING = 12, 3
+"""Other dates that one is compared with, and how many of them may prove it a field."""
 GROWING = 0.05
 """Excess green of ground on which something grows, whatever the camera (2g − r − b of the colours' shares)."""
 
@@ -111,6 +114,8 @@ def _some(others: Sequence[Standing]) -> list[Standing]:
 
 def _like(one: Standing, later: Sequence[Standing], series: Series, figures: dict[str, float]) -> Recheck:
     """A field to look at: does it also behave like one?"""
+    if len(set(one.view.bands) - set(TEXTURE)) < LEAST_BANDS:
+        return _said(one, CANNOT_TELL, words.few_bands(one, LEAST_BANDS), figures)
     then = back(one, series)
     if then is not None:
         figures["like_before"] = then
@@ -122,7 +127,9 @@ def _like(one: Standing, later: Sequence[Standing], series: Series, figures: dic
         if moved.follow <= STRANGE / len(pairs):
             figures |= {"follow": moved.follow, "frozen": moved.frozen}
             return _said(one, CANNOT_TELL, words.does_not_follow(one, other, moved), figures)
-    proofs = [(o, c) for o, c in pairs if c.follow >= LIKE and c.frozen <= STRANGE / len(pairs)]
+    # asked of the dates between which the fields changed most, whatever the part did: few, so that chance has no say
+    telling = sorted(pairs, key=lambda pair: -pair[1].moved)[:TELLING]
+    proofs = [(o, c) for o, c in telling if c.follow >= LIKE and c.frozen <= STRANGE / len(telling)]
     proofs = [(o, c) for o, c in proofs if not _between(one, o, later)]
     if proofs:
         other, moved = min(proofs, key=lambda pair: (pair[1].frozen, -pair[1].follow))

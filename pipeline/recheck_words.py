@@ -128,6 +128,14 @@ def no_contrast(one: Standing) -> Text:
     )
 
 
+def few_bands(one: Standing, least: int) -> Text:
+    return both(
+        "Like the fields around, but with {n} bands all that is green is alike; {least} are needed.",
+        n=len(one.view.bands),
+        least=least,
+    )
+
+
 def unlike_before(one: Standing) -> Text:
     return both("Like the fields around, but not like the same ground at this season before it was occupied.")
 
