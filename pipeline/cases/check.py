@@ -86,8 +86,10 @@ def check(
     walk, stops, broken = _walk(ledger, {one.seq for one in every})
     if broken is not None and record.ok:
         problems.append(Problem(broken, both("Event {seq} names evidence that is no sha256.", seq=broken)))
-    problems += _compared([one for one in every if broken is None or one.seq < broken], walk, stops)
-    problems += _signatures(root, own, [one for one in [*pinned, *kept] if isinstance(one, Head)])
+    unsigned, forged = _signatures(root, own, [one for one in [*pinned, *kept] if isinstance(one, Head)])
+    problems += unsigned
+    sayings = [one for one in every if one not in forged]  # a forged head says nothing of the events
+    problems += _compared([one for one in sayings if broken is None or one.seq < broken], walk, stops)
     problems += _out_of_order(own)
     problems += _guards(ledger)
     problems += _files(root, walk, held)
@@ -187,9 +189,10 @@ def _fits(one: Head | Mark, here: Head) -> bool:
     return here.hash.startswith(one.hash) if isinstance(one, Mark) else same_record(one, here)
 
 
-def _signatures(root: Path, own: Sequence[Head], others: Sequence[Head]) -> list[Problem]:
+def _signatures(root: Path, own: Sequence[Head], others: Sequence[Head]) -> tuple[list[Problem], set[Head]]:
+    """What is wrong with them, and the heads whose key is known and did not sign them."""
     known = public_keys(root)
-    found = []
+    found, forged = [], set()
     for where, some in ((HEADS, own), ("--head", others)):
         for head in some:
             if head.key not in known:
@@ -201,7 +204,8 @@ def _signatures(root: Path, own: Sequence[Head], others: Sequence[Head]) -> list
                     "{where}: the signature on the head of event {seq} does not fit.", where=where, seq=head.seq
                 )
                 found.append(Problem(None, text))
-    return _unique(found)
+                forged.add(head)
+    return _unique(found), forged
 
 
 def _out_of_order(own: Sequence[Head]) -> list[Problem]:
