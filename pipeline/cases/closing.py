@@ -205,12 +205,12 @@ def _documents(rule: ClosingRule, documents: Collection[str]) -> Gate:
 
 def _second_person(reported_at: datetime | None, reporter: str | None, doers: Collection[str], by: str | None) -> Gate:
     name = both("Accepted by a second person")
-    if not by or not _person(by):
+    if not by or not person(by):
         return Gate("second_person", name, False, both("nobody yet"), both("a second person has to accept"))
     value = both("{by} accepts, {reporter} reported", by=by, reporter=reporter or "?")
-    if not reporter or not _person(reporter) or reported_at is None:
+    if not reporter or not person(reporter) or reported_at is None:
         return Gate("second_person", name, False, value, both("who reported is not known"))
-    if _person(by) in {_person(one) for one in (reporter, *doers)}:
+    if person(by) in {person(one) for one in (reporter, *doers)}:
         missing = both("somebody else has to accept: {by} took part in it or reported it", by=by)
         return Gate("second_person", name, False, value, missing)
     return Gate("second_person", name, True, value, None)
@@ -255,7 +255,7 @@ def _spoiled(photo: Judged) -> bool:
     return any(finding.key in SPOILED for finding in photo.findings)
 
 
-def _person(name: str) -> str:
+def person(name: str) -> str:
     """As one would read it: full-width or not, spaces and case do not make another person."""
     return "".join(unicodedata.normalize("NFKC", name).split()).casefold()
 

@@ -135,6 +135,8 @@ class Ledger:
             known = _already(connection, case, kind, asked)
             if known is not None:
                 return known
+            if kind is Kind.CORRECTED:
+                _of_this_case(connection, number, asked.get("corrects"))
             world = self._world(connection, case, kind, asked)
             late = expect_version is not None and expect_version < case.version
             try:
@@ -369,6 +371,16 @@ def _already(connection: sa.Connection, case: Case, kind: Kind, payload: Mapping
         return None
     row = connection.execute(sa.select(tables.events).where(tables.events.c.seq == seq)).mappings().one()
     return from_row(row)
+
+
+def _of_this_case(connection: sa.Connection, number: str, seq: object) -> None:
+    """StepRefused unless ``seq`` is an event of the case."""
+    table = tables.events.c
+    known = sa.select(table.seq).where(table.case == number)
+    if str(seq) not in {str(one) for one in connection.execute(known).scalars()}:
+        raise StepRefused(
+            "{number}: seq {seq} is no event of this case; see `gengxun case show`.", number=number, seq=seq
+        )
 
 
 def _clue_known(connection: sa.Connection, about: Mapping[str, Any]) -> bool:

@@ -234,6 +234,8 @@ def _judged(asked: _Asked, item: evidence.Evidence) -> evidence.Judged:
 def _split(asked: _Asked) -> dict[str, Any]:
     """parts: [{"occupied": overlay.Occupied as JSON}, …]; ids are given here and never again."""
     parts = asked.payload["parts"]
+    if asked.part.proceedings or asked.part.transfers:
+        raise asked.refuse("{number}: a proceeding or transfer is of the whole; split before it is opened.")
     if not isinstance(parts, list) or len(parts) < 2:
         raise asked.refuse("{number}: a split needs two parts or more.")
     first = 1 + asked.case.split
@@ -353,11 +355,16 @@ def _due_set(asked: _Asked) -> dict[str, Any]:
 
 
 def _reported(asked: _Asked) -> dict[str, Any]:
-    kind = asked.payload.get("rectification") or (asked.part.order or {}).get("rectification")
-    if not kind:
-        raise asked.refuse("{number}: no order names how it is to be put right; give rectification=…")
-    _closing_rule(asked, kind)
-    return {**asked.payload, "rectification": kind, "due": asked.due("accept")}
+    """What was ordered is what is reported: who reports cannot choose an easier closing."""
+    ordered = (asked.part.order or {}).get("rectification")
+    if not ordered:
+        raise asked.refuse("{number}: no order says yet how it is to be put right; record the order first.")
+    _closing_rule(asked, ordered)
+    said = asked.payload.get("rectification")
+    if said and said != ordered:
+        raise asked.refuse("{number}: {ordered} was ordered, {said} is reported; order it anew or report that.",
+                           ordered=ordered, said=said)  # fmt: skip
+    return {**asked.payload, "rectification": ordered, "due": asked.due("accept")}
 
 
 def _rechecked(asked: _Asked) -> dict[str, Any]:
@@ -366,12 +373,21 @@ def _rechecked(asked: _Asked) -> dict[str, Any]:
 
 
 def _returned(asked: _Asked) -> dict[str, Any]:
-    if asked.by.name in asked.part.doers:
+    if _did(asked):
         raise asked.refuse("{number}: {name} did or reported it; a second person must judge it.", name=asked.by.name)
-    again = (asked.part.verdict or {}).get("leads_to") == "accept" or asked.raw.get("to") == Status.DISPATCHED
+    again = (
+        asked.part.status is Status.RECTIFYING
+        or (asked.part.verdict or {}).get("leads_to") == "accept"
+        or asked.raw.get("to") == Status.DISPATCHED
+    )
     what = "check" if again else "rectify"
     to = Status.DISPATCHED if again else Status.RECTIFYING
     return {**asked.payload, "to": to.value, "due": asked.due(what, asked.day("due_on"))}
+
+
+def _did(asked: _Asked) -> bool:
+    """Whether who asks is one of those who checked, ruled or reported."""
+    return closing.person(asked.by.name) in {closing.person(name) for name in asked.part.doers}
 
 
 # 销号
@@ -424,7 +440,7 @@ def _accepted(asked: _Asked) -> dict[str, Any]:
     shown = _gates(asked, asked.by.name)
     missing = closing.refusal(shown)
     override = str(asked.payload.get("override") or "").strip()
-    if asked.by.name in asked.part.doers:
+    if _did(asked):
         raise asked.refuse("{number}: {name} did or reported it; a second person must accept.", name=asked.by.name)
     if missing is not None and not (override and asked.by.role == Role.LEADER):
         if override:
@@ -514,11 +530,7 @@ def assessed(known: Facts, world: World) -> transfer.Assessment:
 
 def _leniency(asked: _Asked) -> dict[str, Any]:
     earlier = asked.world.earlier
-    acts = (
-        None
-        if earlier is None
-        else [leniency.EarlierAct(n, day_of(at), status) for n, at, _, _, status in earlier]
-    )
+    acts = None if earlier is None else [leniency.EarlierAct(n, day_of(at), status) for n, at, _, _, status in earlier]
     shown = leniency.facts(
         facts(asked.case, asked.part),
         acts,
@@ -531,10 +543,10 @@ def _leniency(asked: _Asked) -> dict[str, Any]:
 
 def _corrected(asked: _Asked) -> dict[str, Any]:
     try:
-        seq = int(asked.payload["seq"])
+        return {**asked.payload, "corrects": int(asked.payload["corrects"])}
     except (TypeError, ValueError):
-        raise asked.refuse("{number}: seq {seq} is no number of an event.", seq=asked.payload["seq"]) from None
-    return {**asked.payload, "seq": seq}
+        said = asked.payload["corrects"]
+        raise asked.refuse("{number}: corrects={said} is no number of an event.", said=said) from None
 
 
 _COMPLETE: Mapping[Kind, Callable[[_Asked], dict[str, Any]]] = {

@@ -70,6 +70,7 @@ def _table() -> dict[tuple[Status | None, Kind], Step]:
         (D, Kind.VERDICT): Step(_FIELD, (R, A), ("verdict",)),
         (R, Kind.ORDERED): Step(frozenset({Role.DISTRICT_OFFICER, Role.REVIEWER}), (), ("rectification",)),
         (R, Kind.REPORTED): Step(_FIELD, (A,), ("text",)),
+        (R, Kind.RETURNED): Step(_SECOND, (D,), ("reason",)),  # the verdict itself is doubted
         (A, Kind.RETURNED): Step(_SECOND, (R, D), ("reason",)),
         (A, Kind.ACCEPTED): Step(_SECOND, (C,)),
         (C, Kind.RELAPSED): Step(_MACHINE, (D,), ("flag",)),
@@ -82,7 +83,7 @@ def _table() -> dict[tuple[Status | None, Kind], Step]:
         Kind.SEEN_AGAIN: Step(_MACHINE, (), ("flag",)),
         Kind.EVIDENCE: Step(_PEOPLE, (), ("sha256",)),
         Kind.NOTE: Step(_PEOPLE, (), ("text",)),
-        Kind.CORRECTED: Step(_PEOPLE, (), ("seq", "text")),
+        Kind.CORRECTED: Step(_PEOPLE, (), ("corrects", "text")),
         Kind.SUPPLEMENT: Step(_FIELD, (), ("kind", "late")),
         Kind.DATED: Step(_MACHINE, (), ("without", "with")),
     }

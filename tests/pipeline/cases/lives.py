@@ -199,7 +199,7 @@ def a_whole_life(path: str | Path) -> Office:
     office.ledger.record(inspection("d", "e"), [again], SYSTEM)
     office.do(Kind.NOTE, LEADER, text="重点关注")
     first = office.ledger.events(FIRST)[0]
-    office.do(Kind.CORRECTED, SENSING, seq=first.seq, text="地类以 2026 年版为准")
+    office.do(Kind.CORRECTED, SENSING, corrects=first.seq, text="地类以 2026 年版为准")
     version = office.ledger.case(second).version
     office.do(Kind.DISMISSED, SENSING, second, reason="云影")
     office.ledger.act(second, Kind.VERDICT, {"verdict": "lawful"}, INSPECTOR, expect_version=version)

@@ -296,6 +296,33 @@ def test_a_clock_set_back_moves_no_deadline(office) -> None:
     assert office.ledger.verify().clock_back == (event.seq,)
 
 
+def test_what_is_reported_is_what_was_ordered(office) -> None:
+    office.dispatched()
+    office.violation()
+    assert "record the order first" in refused(office, Kind.REPORTED, OFFICER, text="已拆", rectification="historical")
+    office.ordered()
+    sentence = refused(office, Kind.REPORTED, OFFICER, text="已拆", rectification="historical")
+    assert "restored_tillage was ordered, historical is reported" in sentence
+
+
+def test_a_doubted_verdict_goes_back_to_the_ground_by_a_second_person(office) -> None:
+    office.dispatched()
+    office.violation()
+    same = Actor(f" {INSPECTOR.name} ", "reviewer")
+    assert "second person" in refused(office, Kind.RETURNED, same, reason="地类不对")
+    office.do(Kind.RETURNED, REVIEWER, reason="地类不对")
+    part = office.ledger.case(FIRST).parts[0]
+    assert (part.status, part.verdict, part.order) == (Status.DISPATCHED, None, None)
+    assert len(part.evidence) == 2
+
+
+def test_a_correction_is_of_an_event_of_its_own_case(office) -> None:
+    assert "no event of this case" in refused(office, Kind.CORRECTED, SENSING, corrects=3, text="更正")
+    office.do(Kind.CORRECTED, SENSING, corrects="2", text="更正")
+    told = office.ledger.case(FIRST).supplements[0]
+    assert (told["corrects"], told["seq"]) == (2, 4)
+
+
 # --- 销号 ----------------------------------------------------------------------------------------
 
 
@@ -405,7 +432,7 @@ def payload_of(case: Case, part: Part, kind: Kind, salt: str = "") -> dict[str, 
         Kind.ACCEPTED: {"override": "急"},
         Kind.REOPENED: {"reason": "举报"},
         Kind.NOTE: {"text": "备注"},
-        Kind.CORRECTED: {"seq": 1, "text": "更正"},
+        Kind.CORRECTED: {"corrects": 1, "text": "更正"},
         Kind.SUPPLEMENT: {"kind": "VERDICT", "late": {"verdict": "lawful"}},
         Kind.DATED: {"without": "b", "with": "a"},
         Kind.PROCEEDING: {"step": "file"},
