@@ -136,7 +136,7 @@ class Reader:
         side = max(1, round(TILE_M / reference.gsd_m)) if _fine(reference) else 1
         where = layout(grid if side == 1 else _tiles(grid, side), layers, place)
         views = [self._view(reference, scene, grid, side, where) for scene in group]
-        return Series(views, before, after, since)
+        return Series(views, before, after, since, frozenset({before, after} - {place.before_id, place.after_id, ""}))
 
     def _pair(self, place: Place, group: list[Scene], since: datetime) -> tuple[str, str]:
         """The flag's own pair where this sensor took it, else the scenes of this one that show the same states."""

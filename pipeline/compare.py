@@ -29,13 +29,15 @@ class Series:
     """The views of one part that can be compared with each other (one kind of sensor), oldest first.
 
     before_id, after_id: the pair that raised the flag; "" where this kind of sensor did not see it.
-    since: the time after which scenes are judged.
+    since: the time after which scenes are judged. stand_in: those of the two that are not the flag's own scenes,
+    but show the same states to another sensor.
     """
 
     views: Sequence[View]
     before_id: str
     after_id: str
     since: datetime
+    stand_in: frozenset[str] = frozenset()
 
     def view(self, scene_id: str) -> View | None:
         return next((v for v in self.views if v.scene_id == scene_id), None)

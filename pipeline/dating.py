@@ -46,7 +46,7 @@ def start_interval(several: Sequence[Series]) -> StartInterval:
     The occupation is the one that the flag saw: one that stood there earlier and was gone in between is another.
     """
     seen = sorted((_seen(v, s) for s in several for v in s.views), key=lambda one: (one.at, one.scene_id))
-    flagged = {s.after_id for s in several} - {""}
+    flagged = {s.after_id for s in several if s.after_id not in s.stand_in} - {""}
     last = max((n for n, one in enumerate(seen) if one.scene_id in flagged), default=None)
     if last is None:
         return StartInterval(None, None, None, None, tuple(seen), both("The scene that raised the flag is not held."))
@@ -76,9 +76,10 @@ def _seen(view: Any, series: Series) -> Seen:
     one = standing(view, series)
     state, text = _state(one)
     # the flag itself is evidence: it saw the ground change between these two
-    if view.scene_id == series.before_id and state != WITHOUT:
+    own = view.scene_id not in series.stand_in
+    if own and view.scene_id == series.before_id and state != WITHOUT:
         state, text = WITHOUT, both("The earlier of the two scenes that raised the flag.")
-    if view.scene_id == series.after_id and state != WITH:
+    if own and view.scene_id == series.after_id and state != WITH:
         state, text = WITH, both("The later of the two scenes that raised the flag.")
     return Seen(view.scene_id, view.at, state, {k: round(float(v), 4) for k, v in one.figures.items()}, text)
 

@@ -42,3 +42,12 @@ def test_it_survives_the_ledger():
     found = start_interval([flagged((None, CONCRETE, *[CONCRETE] * 5), 0, 1)])
     again = from_json(to_json(found))
     assert (again.without_at, again.with_at, len(again.scenes)) == (found.without_at, found.with_at, 7)
+
+
+def test_a_scene_that_stands_in_for_the_flag_proves_nothing_by_itself():
+    """Hidden by cloud, and not the flag's own: no evidence."""
+    hidden = flagged((None, CONCRETE, *[CONCRETE] * 5), 0, 1, cloud=(1,))
+    own = flagged((None, None, None, None, None, CONCRETE, CONCRETE), 4, 5)
+    found = start_interval([replace(hidden, stand_in=frozenset({YEAR[0][0], YEAR[1][0]})), own])
+    states = [one.state for one in found.scenes if one.scene_id == YEAR[1][0]]
+    assert "with" not in states
