@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 from pipeline.cases import tables
 from pipeline.cases.events import GENESIS, row_hash
-from pipeline.cases.projecting import BATCH, by_case, in_bytes, inspected, of_case, stream
+from pipeline.cases.projecting import BATCH, by_case, inspected, of_case, stream
 
 Key = tuple[str, ...]
 Difference = tuple[Mapping[Any, Any] | None, Mapping[Any, Any] | None]
@@ -111,8 +111,8 @@ class _Held:
         query = sa.select(table, number.label("of_case"))
         if table is tables.flag_layers:
             query = query.join(tables.flags, tables.flags.c.id == table.c.flag)
-        ordered = query.order_by(in_bytes(connection, number))
-        rows = connection.execution_options(yield_per=BATCH).execute(ordered).mappings()
+        ordered = query.order_by(number)
+        rows = connection.execute(ordered, execution_options={"yield_per": BATCH}).mappings()
         self.groups = groupby(rows, key=lambda row: str(row["of_case"]))
         self.next: tuple[str, list[dict[str, Any]]] | None = None
         self._advance()

@@ -27,8 +27,8 @@ PRAGMAS = (
 
 def open_engine(where: str | Path) -> sa.Engine:
     """where: a path (SQLite) or a URL of SQLAlchemy. The schema is made or brought up to date."""
-    url = sa.make_url(where) if isinstance(where, str) and "://" in where else _sqlite(Path(where))
-    engine = sa.create_engine(url)
+    url = _url(where) if isinstance(where, str) and "://" in where else _sqlite(Path(where))
+    engine = sa.create_engine(url, pool_pre_ping=url.get_backend_name() == "postgresql")  # a server may start anew
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     try:
@@ -38,10 +38,22 @@ def open_engine(where: str | Path) -> sa.Engine:
         kind = LedgerDamaged if "malformed" in str(error.orig) else UnreadableFile
         raise kind(
             "{path}: cannot be opened as a ledger ({why}); check the disk or restore a backup.",
-            path=url.database,
-            why=str(error.orig),
+            path=name_of(engine),
+            why=_why(error),
         ) from error
     return engine
+
+
+def name_of(engine: sa.Engine) -> str:
+    """What a sentence calls it: the path of the file, or the URL without its password."""
+    if engine.dialect.name == "sqlite":
+        return str(engine.url.database)
+    return engine.url.set(query={}).render_as_string(hide_password=True)
+
+
+def _url(where: str) -> sa.URL:
+    url = sa.make_url(where)
+    return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgresql", "postgres") else url
 
 
 def _sqlite(path: Path) -> sa.URL:
@@ -65,18 +77,56 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """One view of the ledger; writers are not held up."""
-    with engine.connect() as connection, connection.begin():
+    """One view of the ledger from the first line to the last; writers are not held up.
+
+    Raises: WorkError where the disk or the server refuses."""
+    with _said(engine), _reading(engine) as connection:
         yield connection
 
 
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """One transaction, alone among writers from its first line on; all of it or nothing."""
+    """One transaction, alone among writers from its first line on; all of it or nothing.
+
+    Raises: WorkError where the disk or the server refuses."""
+    with _said(engine), _writing(engine) as connection:
+        yield connection
+
+
+@contextmanager
+def _reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":  # its own default shows every statement another state
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def _writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         if engine.dialect.name == "postgresql":
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4490)")
+            lasting = "set_config('synchronous_commit', 'on', true)"
+            connection.exec_driver_sql(f"SELECT {lasting}, pg_advisory_xact_lock(4490)")
         yield connection
+
+
+@contextmanager
+def _said(engine: sa.Engine) -> Iterator[None]:
+    """What disk or server refuse, as a sentence."""
+    try:
+        yield
+    except sa.exc.OperationalError as error:
+        raise WorkError(
+            "{path}: the ledger cannot be read or written now ({why}); nothing stands half written: make room or "
+            "start the server, see what is on record and do it again.",
+            path=name_of(engine),
+            why=_why(error),
+        ) from error
+
+
+def _why(error: sa.exc.DBAPIError) -> str:
+    return " ".join(str(error.orig).split())
 
 
 def _migrate(engine: sa.Engine) -> None:
@@ -87,26 +137,28 @@ def _migrate(engine: sa.Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    with writing(engine) as connection:  # of two that open a new ledger at once, the second finds it made
+    with _writing(engine) as connection:  # of two that open a new ledger at once, the second finds it made
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS postgis")
         config.attributes["connection"] = connection
         command.upgrade(config, HEAD)
 
 
 def _revision(engine: sa.Engine) -> str | None:
-    with reading(engine) as connection:
+    with _reading(engine) as connection:
         tables = sa.inspect(connection).get_table_names()
         if "alembic_version" not in tables:
             if set(tables) & set(metadata.tables):
                 raise WorkError(
                     "{path}: holds tables of this name that are no ledger; choose another file.",
-                    path=engine.url.database,
+                    path=name_of(engine),
                 )
             return None
         found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     if found is not None and found not in KNOWN:
         raise WorkError(
             "{path}: was written by a newer version ({found}); update the program.",
-            path=engine.url.database,
+            path=name_of(engine),
             found=found,
         )
     return found

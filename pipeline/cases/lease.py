@@ -165,7 +165,7 @@ def _take(connection: sa.Connection, name: str, fence: int, now: datetime) -> Le
 
 def _beat(engine: sa.Engine, clock: Callable[[], datetime], lease: Lease, done: threading.Event) -> None:
     while not done.wait(BEAT_S):
-        with suppress(sa.exc.OperationalError):  # busy: the next beat will do
+        with suppress(WorkError):  # busy: the next beat will do
             if not _set(engine, lease, beat_at=clock().isoformat()):
                 return
 

@@ -22,18 +22,13 @@ BATCH = 2_000
 def stream(connection: sa.Connection, which: sa.ColumnElement[bool], *order: sa.ColumnElement[Any]) -> Iterator[Any]:
     """Rows of ``events`` as mappings, a batch at a time."""
     query = sa.select(tables.events).where(which).order_by(*order)
-    yield from connection.execution_options(yield_per=BATCH).execute(query).mappings()
-
-
-def in_bytes(connection: sa.Connection, column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
-    """``column`` to order by as Python orders text, whatever the server's language."""
-    return column.collate("C") if connection.dialect.name == "postgresql" else column
+    yield from connection.execute(query, execution_options={"yield_per": BATCH}).mappings()
 
 
 def by_case(connection: sa.Connection) -> Iterator[tuple[str, Iterator[Event]]]:
     """(number, its events in order), one case after the other."""
     events = tables.events.c
-    rows = stream(connection, events.case.is_not(None), in_bytes(connection, events.case), events.seq)
+    rows = stream(connection, events.case.is_not(None), events.case, events.seq)
     for number, some in groupby(rows, key=lambda row: row["case"]):
         yield number, (from_row(row) for row in some)
 

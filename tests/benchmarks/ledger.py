@@ -51,10 +51,11 @@ class Life:
         county, township = COUNTIES[n % len(COUNTIES)], n // len(COUNTIES) % TOWNSHIPS
         ground = flag(n % 300, n // 300, after=f"s{n // TOGETHER}")
         files = {sha256: sha(f"{sha256} {n}") for *_, held, _, _ in self.events for sha256 in held}
-        for kind, text, held, by, days in self.events:
+        for kind, told, held, by, days in self.events:
+            text = told.replace("某建材公司", f"某建材公司{n % 9_000}")
             for old, new in files.items():
                 text = text.replace(old, new)
-            payload = json.loads(text.replace("某建材公司", f"某建材公司{n % 9_000}"))
+            payload = json.loads(text)
             if "flag" in payload:
                 payload["flag"] = _placed(flag_json(ground), county, township) | {"id": sha(f"{kind} {n}")[:32]}
                 payload["inspection"] = inspection(after=f"s{n // TOGETHER}").id
@@ -230,7 +231,9 @@ def main() -> None:
             command += ["--url", where] if asked.url else ["--keep", str(asked.keep or folder)]
             done = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             said = json.loads(done)
-            print(f"{name:28}", "  ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in said.items()))
+            print(
+                f"{name:28}", "  ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in said.items())
+            )
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute('ALTER TABLE events ALTER COLUMN "case" TYPE text COLLATE "C"')
     make_anew(op.get_bind())
 
 
