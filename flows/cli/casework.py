@@ -6,6 +6,7 @@ import click
 
 from flows import settings
 from flows.cli import Group, emit
+from flows.cli.case_do import case_do
 from flows.cli.data import JSON
 from geodata.area import mu
 from geodata.words import language, tr
@@ -16,6 +17,9 @@ from pipeline.cases.rows import case_row
 @click.group(cls=Group, help=tr("Cases: the ground, followed until closed."))
 def case() -> None:
     pass
+
+
+case.add_command(case_do)
 
 
 @case.command("list", help=tr("Cases, the most urgent first."))

@@ -1,0 +1,195 @@
+"""``case do``, ``case list``, ``case show`` as they are called: a life of a case on the command line."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import geopandas as gpd
+import pytest
+
+from tests.flows.an_office import FIRST, ZONE, build, runner, square
+from tests.geodata.photos import at, photo
+
+INSPECTOR, OFFICER = ("--as", "李外业:field_inspector"), ("--as", "周建军:district_officer")
+SENSING, REVIEWER = ("--as", "遥感甲:remote_sensing"), ("--as", "王复核：复核员")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("office"))
+
+
+@pytest.fixture
+def office(made, tmp_path):
+    return Path(shutil.copytree(made, tmp_path / "ws"))
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, office):
+    call = runner(tmp_path, monkeypatch)
+    return lambda *arguments, **more: call(*arguments, cwd=more.pop("cwd", office), **more)
+
+
+def picture(folder: Path, name: str, hours: float = 0) -> Path:
+    """A photo taken in the middle of the case's ground, now."""
+    from tests.flows.an_office import lonlat
+
+    inside = lonlat(square(940, 100)).centroid
+    taken = datetime.now(UTC) + timedelta(hours=8 + hours)
+    fields = {"DateTimeOriginal": f"{taken:%Y:%m:%d %H:%M:%S}", "OffsetTimeOriginal": "+08:00", "Make": "phone"}
+    (folder / name).write_bytes(photo(**at(inside.x, inside.y), **fields))
+    return folder / name
+
+
+def dispatched(run):
+    done = run("case", "do", FIRST, "dispatched", *SENSING, "to_whom=周建军", "reason=顶棚清晰可见")
+    assert done.code == 0, done.err
+    return done
+
+
+def violation(run, folder, *more):
+    return run(
+        "case", "do", FIRST, "verdict", *INSPECTOR, "verdict=violation", "sub=industry_mining_commerce",
+        "use=hardening", "built=2026-05", "party=某建材公司", "text=场地已硬化", *more,
+        "--photo", f"{picture(folder, 'a.jpg')}:overview", "--photo", f"{picture(folder, 'b.jpg')}:近景照片",
+    )  # fmt: skip
+
+
+def test_a_step_is_taken_by_its_name_in_either_language(run, tmp_path):
+    done = dispatched(run)
+    assert done.out.startswith(f"{FIRST}: dispatch recorded as event 3; stands at DISPATCHED, due 20")
+    noted = run("case", "do", FIRST, "备注", "--as", "刘局长:领导", "text=重点关注", lang="zh")
+    assert noted.code == 0, noted.err
+    assert "备注" in noted.out
+    told = violation(run, tmp_path, "--json")
+    assert told.code == 0, told.err
+    assert (told.json["status"], told.json["version"]) == ("RECTIFYING", 6)
+    assert [e["kind"] for e in told.json["events"]] == ["EVIDENCE", "EVIDENCE", "VERDICT"]
+    assert all(item["in_place"] for item in told.json["evidence"])
+    assert run("verify").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("dispatched", "to_whom=x", "reason=y"), "--as NAME:ROLE"),
+        (("dispatched", "--as", "nobody", "to_whom=x"), "NAME:ROLE"),
+        (("dispatched", "--as", "gengxun:system", "to_whom=x"), "NAME:ROLE"),
+        (("dispatched", *INSPECTOR, "to_whom=x"), "is not for the role"),
+        (("dispatched", *SENSING, "reason=y"), "to_whom"),
+        (("dispatched", *SENSING, "to_whom"), "field=value"),
+        (("flown", *SENSING), "is no step of a case"),
+        (("clue", *SENSING), "batch add"),
+        (("verdict", *INSPECTOR, "verdict=lawful"), "is no step"),
+        (("evidence", *INSPECTOR), "--photo"),
+        (("note", *INSPECTOR, "text=a", "--photo", "nowhere.jpg:close"), "nowhere.jpg"),
+        (("note", *INSPECTOR, "text=a", "--document", "recipe=x.pdf"), "recipe"),
+        (("note", *INSPECTOR, "text=a", "--parts", "x.gpkg"), "split"),
+        (("note", *INSPECTOR, "text=a", "text=b"), "given twice"),
+        (("evidence", *INSPECTOR, "--part", "7", "--photo", __file__ + ":close"), "has no part"),
+        (("rechecked", *SENSING, 'recheck:={"a": 1}'), "is no step"),
+    ],
+)
+def test_a_refusal_is_one_sentence_and_exit_code_2(run, arguments, said):
+    refused = run("case", "do", FIRST, *arguments)
+    assert (refused.code, refused.out) == (2, "")
+    assert said in refused.err
+    assert len(refused.err.strip().splitlines()) == 1
+    chinese = run("case", "do", FIRST, *arguments, lang="zh")
+    assert (chinese.code, chinese.err != refused.err) == (2, True)
+    assert len(run("case", "show", FIRST, "--json").json["events"]) == 1
+
+
+def test_nothing_is_kept_of_a_step_that_is_none_here(run, office, tmp_path):
+    refused = violation(run, tmp_path)
+    assert refused.code == 2
+    assert not (office / "evidence").exists()
+    dispatched(run)
+    (tmp_path / "no.jpg").write_text("no photo")
+    bad = run("case", "do", FIRST, "evidence", *INSPECTOR, "--photo", f"{tmp_path / 'no.jpg'}:close")
+    assert bad.code == 2
+    assert "no.jpg" in bad.err
+
+
+def test_what_is_possible_now_and_what_it_needs(run, tmp_path):
+    now = run("case", "do", FIRST)
+    assert now.code == 0
+    assert "dispatched" in now.out
+    assert "to_whom=…" in now.out
+    assert run("case", "do", FIRST, "--help").out == now.out
+    dispatched(run)
+    mine = run("case", "do", FIRST, "--help", *INSPECTOR, "--json").json
+    events = {one["event"]: one for one in mine["parts"][0]["possible"]}
+    assert {"verdict", "postponed", "split", "evidence"} <= set(events)
+    assert "accepted" not in events
+    lawful = next(v for v in events["verdict"]["verdicts"] if v["key"] == "lawful")
+    assert (lawful["photos"], lawful["photos_held"]) == ({"overview": 1}, {"overview": 0})
+    one = run("case", "do", FIRST, "核实结论", "--help", lang="zh").out
+    assert "verdict=violation" in one
+    assert "全景" in one
+    violation(run, tmp_path)
+    assert run("case", "do", FIRST, "order", *OFFICER, "rectification=restored_tillage").code == 0
+    assert run("case", "do", FIRST, "reported", *OFFICER, "text=已翻耕").code == 0
+    gates = run("case", "do", FIRST, "accept", *REVIEWER, "--help").out
+    assert "✓ Reported for acceptance" in gates
+    assert "✗" in gates
+    refused = run("case", "do", FIRST, "accept", *REVIEWER)
+    assert (refused.code, "Cannot close" in refused.err) == (2, True)
+
+
+def test_help_without_a_case(run, tmp_path):
+    assert "--photo" in run("case", "do", "--help", cwd=tmp_path).out
+    assert run("case", "do", cwd=tmp_path).code == 2
+
+
+def test_a_verdict_that_comes_too_late_is_kept(run, tmp_path):
+    dispatched(run)
+    version = run("case", "show", FIRST, "--json").json["version"]
+    assert violation(run, tmp_path, "--expect-version", version, "--json").json["late"] is False
+    late = run("case", "do", FIRST, "verdict", *INSPECTOR, "verdict=false_change", "--expect-version", version,
+               "--photo", f"{picture(tmp_path, 'c.jpg')}:overview", "--json")  # fmt: skip
+    assert late.code == 0, late.err
+    assert (late.json["late"], late.json["kind"], late.json["status"]) == (True, "SUPPLEMENT", "RECTIFYING")
+    assert len(late.json["evidence"]) == 1
+
+
+def halves(path: Path, *shapes) -> Path:
+    gpd.GeoDataFrame({"name": [f"n{n}" for n in range(len(shapes))]}, geometry=list(shapes), crs=ZONE).to_file(path)
+    return path
+
+
+def test_a_split_along_drawn_polygons_adds_up(run, tmp_path):
+    dispatched(run)
+    drawn = halves(tmp_path / "parts.gpkg", square(940, 100, 60, 100))
+    done = run("case", "do", FIRST, "split", *INSPECTOR, "--parts", drawn, "--json")
+    assert done.code == 0, done.err
+    assert "4,0" in done.err
+    assert "last part" in done.err
+    first, second = done.json["parts"]
+    assert first["patch_m2"] == pytest.approx(6000, rel=2e-3)
+    shown = run("case", "show", FIRST, "--json").json
+    assert round(first["patch_m2"] + second["patch_m2"], 2) == shown["patch_m2"]
+    paddy, forest = shown["parts"]
+    assert (paddy["farmland_gross_m2"], forest["farmland_gross_m2"]) == (shown["farmland_gross_m2"], 0.0)
+    named = run("case", "do", FIRST, "postponed", *INSPECTOR, "reason=水淹", "again_on=2099-01-01")
+    assert (named.code, "--part" in named.err) == (2, True)
+    assert (
+        run("case", "do", FIRST, "postponed", *INSPECTOR, "--part", "2", "reason=水淹", "again_on=2099-01-01").code == 0
+    )
+    assert run("verify").code == 0
+
+
+def test_a_split_that_does_not_fit_is_refused(run, tmp_path):
+    dispatched(run)
+    for name, shapes, said in (
+        ("away", [square(0, 0)], "does not lie on this ground"),
+        ("twice", [square(940, 100, 60, 100), square(950, 100, 90, 100)], "lies over an earlier one"),
+        ("whole", [square(940, 100)], "two parts"),
+    ):
+        refused = run("case", "do", FIRST, "split", *INSPECTOR, "--parts", halves(tmp_path / f"{name}.gpkg", *shapes))
+        assert refused.code == 2, name
+        assert said in refused.err
+    missing = run("case", "do", FIRST, "split", *INSPECTOR)
+    assert (missing.code, "--parts" in missing.err) == (2, True)
