@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +15,7 @@ from flows import settings
 from flows.cli import Command, Group, emit, say
 from flows.cli.data import JSON
 from flows.progress import step
+from geodata import atomic
 from geodata.errors import GengXunError, LedgerDamaged, MissingOption
 from geodata.words import language, tr
 from pipeline.cases import heads
@@ -20,6 +23,8 @@ from pipeline.cases.check import Checked, check, kept_heads, text_of
 from pipeline.cases.heads import Head
 
 PATH = click.Path(path_type=Path)
+URL = re.compile(r"""(^\[ledger\](?:(?!^\[).)*?^url[ \t]*=[ \t]*)("(?:[^"\\\n]|\\.)*"|'[^'\n]*')""", re.M | re.S)
+"""The value of ``url`` in the section [ledger] of the settings."""
 
 
 @click.group(cls=Group, help=tr("The ledger: signed heads, a witness elsewhere, export with proof."))
@@ -157,6 +162,16 @@ def _report(found: Checked, as_json: bool, more: dict[str, Any]) -> None:
     return None
 
 
+def _point(file: Path, url: str) -> None:
+    """Let the restored settings name the place where the ledger is now, not the one it was copied from."""
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    if file.is_file() and settings.read(file).ledger.url == url:
+        return
+    value = json.dumps(url, ensure_ascii=False)
+    changed, count = URL.subn(lambda found: found[1] + value, text, count=1)
+    atomic.write_bytes(file, (changed if count else f"{text}\n[ledger]\nurl = {value}\n").encode())
+
+
 def _damage(found: Checked) -> GengXunError:
     if found.first_bad is not None:
         return LedgerDamaged(
@@ -195,13 +210,17 @@ def backup(file: Path, as_json: bool) -> None:
 @click.command(cls=Command, help=tr("A workspace from the backup FILE in DIR, new or empty; it is checked at the end."))
 @click.argument("file", type=PATH)
 @click.argument("folder", metavar="DIR", type=PATH)
+@click.option(
+    "--ledger", "url", metavar="URL", help=tr("An empty database for the ledger; left out: ledger.db in DIR.")
+)
 @JSON
-def restore(file: Path, folder: Path, as_json: bool) -> None:
+def restore(file: Path, folder: Path, url: str | None, as_json: bool) -> None:
     from pipeline.cases.backup import restore as run
 
     folder = folder.resolve()
     with step(tr("restoring")):
-        found = run(file, folder)
+        found = run(file, folder, url)
+    _point(folder / settings.FILE, url or "")
     for name in ("catalog", "inbox/satellite", "inbox/drone"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     _report(found, as_json, {"path": str(folder)})

@@ -16,6 +16,7 @@ event of a file, that is not in the backup.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -24,7 +25,7 @@ import shutil
 import sqlite3
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,13 +34,12 @@ import sqlalchemy as sa
 
 from geodata import atomic
 from geodata.errors import InputError, LedgerDamaged, UnreadableFile, WorkError
-from geodata.words import both
+from geodata.words import Text, both
 from pipeline.cases import tables
 from pipeline.cases.audit import Verified
 from pipeline.cases.check import EVIDENCE, Checked, Problem, check, signed_here
-from pipeline.cases.database import writing
+from pipeline.cases.database import reading, writing
 from pipeline.cases.evidence_store import EvidenceStore
-from pipeline.cases.heads import Head
 from pipeline.cases.keys import BATCH, disk, stored_rows
 from pipeline.cases.ledger import Ledger
 from pipeline.cases.projecting import make_anew
@@ -55,6 +55,7 @@ MEMBER = re.compile(
     r"|keys/[0-9a-f]{20}\.(pub|json)|law/[^/\\:]{1,100}\.toml|evidence/[0-9a-f]{2}/[0-9a-f]{64}"
 )
 """Names that a backup may hold; nothing else is ever written by ``restore``."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Progress = Callable[[float], None]
 
 
@@ -98,7 +99,12 @@ def backup(ledger: Ledger, root: Path, path: Path, *, progress: Progress | None 
                 for file in sorted(p for p in copy.rglob("*") if p.is_file()):
                     archive.write(file, file.relative_to(copy).as_posix(), zipfile.ZIP_DEFLATED)
                 names, changed = _evidence(EvidenceStore(root / EVIDENCE), archive, progress)
-        checked = _checked_copy(copy, pinned, set(names))
+        try:
+            place = _placed(copy, None)
+        except InputError as error:  # events that are no chain
+            checked = _unreadable(both(error.msgid, **error.fields))
+        else:
+            checked = _checked(copy, place, pinned=pinned, held=set(names))
     return Backup(path, checked.events, len(names), path.stat().st_size, checked, tuple(changed))
 
 
@@ -154,32 +160,29 @@ def _evidence(store: EvidenceStore, archive: zipfile.ZipFile, progress: Progress
     return names, changed
 
 
-def _checked_copy(copy: Path, pinned: list[Head], held: set[str]) -> Checked:
-    """Ledger, heads and guards of the copy; of the evidence, that every file named is there."""
-    if not (copy / LEDGER).exists():
-        with (copy / EVENTS).open("rb") as stream:
-            _from_events(stream, copy / LEDGER)
-    return _checked(copy, pinned=pinned, held=held)
-
-
-def _checked(root: Path, **how: Any) -> Checked:
-    """``check``; also of a ledger that cannot be read."""
+def _checked(root: Path, place: str | Path, **how: Any) -> Checked:
+    """``check`` of the ledger at ``place``; also of one that cannot be read."""
     try:
-        with Ledger(root / LEDGER) as ledger:
+        with Ledger(place) as ledger:
             return check(ledger, root, **how)
     except (LedgerDamaged, UnreadableFile) as error:
-        problem = Problem(None, both(error.msgid, **{**error.fields, "path": LEDGER}))
-        return Checked(False, 0, None, "", Verified(False, 0, None, ""), (problem,), (), 0, 0, None)
+        return _unreadable(both(error.msgid, **{**error.fields, "path": LEDGER}))
+
+
+def _unreadable(why: Text) -> Checked:
+    return Checked(False, 0, None, "", Verified(False, 0, None, ""), (Problem(None, why),), (), 0, 0, None)
 
 
 # --- the way back ------------------------------------------------------------------------------
 
 
-def restore(path: Path, folder: Path) -> Checked:
+def restore(path: Path, folder: Path, url: str | None = None) -> Checked:
     """Make the workspace ``folder`` (new or empty) from a backup, and check it with all its evidence.
 
-    The folder is there whole or not at all, also where damage was found: that is in the result.
-    Raises: InputError if ``path`` is no backup or the folder holds something.
+    url: of an empty database on a server for the ledger; None: it goes into ``ledger.db``, whatever
+    it came from. The folder is there whole or not at all, also where damage was found: that is in the
+    result. Raises: InputError if ``path`` is no backup, or folder or database hold something;
+    WorkError if the disk is full.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError("{path}: is not an empty folder; name a new or empty one.", path=folder)
@@ -190,16 +193,36 @@ def restore(path: Path, folder: Path) -> Checked:
             _members(archive, path)
             for entry in archive.infolist():
                 _unpack(archive, entry, temporary)
-            if not (temporary / LEDGER).exists():
-                with (temporary / EVENTS).open("rb") as stream:
-                    _from_events(stream, temporary / LEDGER)
-            for file in (ABOUT, EVENTS):
+            checked = _checked(temporary, _placed(temporary, url))
+            for file in (ABOUT, EVENTS, *([LEDGER] if url else [])):
                 (temporary / file).unlink(missing_ok=True)
-            return _checked(temporary)
+            return checked
     except (OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile) as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise WorkError(
+                "{path}: not written, the disk refused ({why}); make room or name another place, and do it again.",
+                path=folder,
+                why=error.strerror,
+            ) from error
         raise InputError(
             "{path}: cannot be read as a backup ({why}); take another copy.", path=path, why=error
         ) from error
+
+
+def _placed(root: Path, url: str | None) -> str | Path:
+    """Where the ledger of an unpacked backup stands now: in ``ledger.db``, or in the empty database at ``url``."""
+    if url is None:
+        if not (root / LEDGER).exists():
+            with (root / EVENTS).open("rb") as stream:
+                _filled(map(json.loads, stream), root / LEDGER)
+        return root / LEDGER
+    if (root / LEDGER).exists():
+        with Ledger(root / LEDGER) as source, reading(source.engine) as connection:
+            _filled(stored_rows(connection), url)
+    else:
+        with (root / EVENTS).open("rb") as stream:
+            _filled(map(json.loads, stream), url)
+    return url
 
 
 def _members(archive: zipfile.ZipFile, path: Path) -> None:
@@ -228,24 +251,26 @@ def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> N
         target.chmod(0o444)
 
 
-def _from_events(stream: Any, where: Path) -> None:
-    """A new ledger of these events, every table made anew from them."""
-    with Ledger(where) as ledger, writing(ledger.engine) as connection:
-        for rows in _batches(stream):
-            try:
-                connection.execute(tables.events.insert(), rows)
-            except sa.exc.DatabaseError as error:
-                raise InputError("{path}: cannot be read as a backup ({why}); take another copy.", path=EVENTS,
-                                 why=error.orig) from error  # fmt: skip
+def _filled(rows: Iterable[dict[str, Any]], place: str | Path) -> None:
+    """A new ledger of these events, every table made anew from them. Raises: InputError."""
+    with Ledger(place) as ledger, writing(ledger.engine) as connection:
+        if next(stored_rows(connection), None) is not None:
+            raise InputError("{path}: holds a ledger already; name an empty database.", path=ledger.engine.url.database)
+        waiting: list[dict[str, Any]] = []
+        for row in rows:
+            waiting.append(row)
+            if len(waiting) == BATCH:
+                _insert(connection, waiting)
+                waiting = []
+        _insert(connection, waiting)
         make_anew(connection)
 
 
-def _batches(stream: Any) -> Iterator[list[dict[str, Any]]]:
-    rows = []
-    for line in stream:
-        rows.append(json.loads(line))
-        if len(rows) == BATCH:
-            yield rows
-            rows = []
-    if rows:
-        yield rows
+def _insert(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
+    try:
+        if rows:
+            connection.execute(tables.events.insert(), rows)
+    except sa.exc.DatabaseError as error:
+        raise InputError(
+            "{path}: cannot be read as a backup ({why}); take another copy.", path=EVENTS, why=error.orig
+        ) from error

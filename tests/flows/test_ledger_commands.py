@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -159,6 +160,23 @@ def test_a_backup_comes_back_as_a_workspace(run, office, tmp_path):
     damaged = run("backup", tmp_path / "c.zip", cwd=office)
     assert (damaged.code, (tmp_path / "c.zip").is_file()) == (1, True)
     assert "from event 2 on" in damaged.out
+
+
+def test_restored_settings_name_the_place_where_the_ledger_is_now(run, office, tmp_path):
+    gone = f"sqlite:///{tmp_path / 'gone.db'}"
+    settings = (office / "gengxun.toml").read_text()
+    assert 'url = ""' in settings
+    (office / "gengxun.toml").write_text(settings.replace('url = ""', f'url = "{gone}"', 1))
+    shutil.move(office / "ledger.db", tmp_path / "gone.db")
+    assert run("backup", tmp_path / "b.zip", cwd=office).code == 0
+    (tmp_path / "gone.db").unlink()
+    for name, options in (("one", []), ("two", ["--ledger", f"sqlite:///{tmp_path / 'new.db'}"])):
+        back = run("restore", tmp_path / "b.zip", tmp_path / name, *options, cwd=tmp_path)
+        assert back.code == 0, back.err
+        assert run("verify", "--json", cwd=tmp_path / name).json["events"] == 3
+        assert (tmp_path / name / "ledger.db").exists() == (name == "one")
+    assert not (tmp_path / "gone.db").exists()
+    assert (tmp_path / "one" / "gengxun.toml").read_text() == settings
 
 
 def test_publishing_signs_and_leaves_the_head_with_the_pages(gengxun, run, office, monkeypatch, capsys, tmp_path):

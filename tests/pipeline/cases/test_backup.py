@@ -186,6 +186,20 @@ def test_a_dump_of_events_gives_the_same_ledger_again(made, tmp_path):
         assert [c.number for c in ledger.cases()] == [c.number for c in made.ledger.cases()]
 
 
+def test_a_ledger_goes_into_an_empty_database_and_no_other(made, tmp_path):
+    head = made.sign()
+    backup(made.ledger, made.root, tmp_path / "b.zip")
+    url = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    checked = restore(tmp_path / "b.zip", tmp_path / "again", url)
+    assert (checked.ok, checked.events) == (True, 7)
+    assert not (tmp_path / "again" / "ledger.db").exists()
+    with Ledger(url) as ledger:
+        assert check(ledger, tmp_path / "again", [head]).ok
+    with pytest.raises(InputError, match="holds a ledger already"):
+        restore(tmp_path / "b.zip", tmp_path / "more", url)
+    assert not (tmp_path / "more").exists()
+
+
 def test_what_is_no_backup_is_refused_and_leaves_nothing(made, tmp_path):
     backup(made.ledger, made.root, tmp_path / "b.zip")
     whole = (tmp_path / "b.zip").read_bytes()
