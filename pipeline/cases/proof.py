@@ -54,6 +54,10 @@ Rather use a verifier.py of your own than the copy that came with it.
 事件以 events.jsonl 为准；其中没有的内容不受证明。
 What is proven is what stands in events.jsonl and in evidence/.
 """
+LEFT_OUT = """\
+所列各条未被改动；是否有遗漏，须以整本台账的导出核验。
+None of these events was altered; that none was left out is shown by an export of the whole ledger only.
+"""
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,7 @@ def _frame(out: _Target, root: Path, about: dict[str, Any], head: Head, what_zh:
         key=head.key,
         text=heads.to_text(head),
     )
-    out.write("README.txt", text.encode())
+    out.write("README.txt", (text + (LEFT_OUT if about["case"] else "")).encode())
 
 
 def _evidence(out: _Target, root: Path, named: Iterable[str]) -> None:

@@ -301,7 +301,7 @@ class Keys:
     def __init__(self, source: Source, pinned: str | None) -> None:
         try:
             from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-            from cryptography.hazmat.primitives.serialization import load_pem_public_key
+            from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
         except ImportError:
             raise Unreadable("signatures cannot be checked; run: pip install cryptography") from None
         self.pinned = pinned
@@ -314,7 +314,8 @@ class Keys:
                     except ValueError:
                         raise Bad(f"{name} is no public key", f"{name} 不是公钥") from None
                 if isinstance(key, Ed25519PublicKey):
-                    self.held[hashlib.sha256(key.public_bytes_raw()).hexdigest()[:20]] = key
+                    raw = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+                    self.held[hashlib.sha256(raw).hexdigest()[:20]] = key
 
     def check(self, head: Head, own: bool = False) -> None:
         from cryptography.exceptions import InvalidSignature
@@ -452,7 +453,8 @@ class Told:
                 self.evidence[sha256] = row["seq"]
                 insort(self.files, bytes.fromhex(sha256))
         if self.listing:
-            print(row["seq"], row["at"], row["case"] or "-", row["kind"], f"{row['by']}:{row['role']}", sep="  ")
+            line = f"{row['seq']}  {row['at']}  {row['case'] or '-'}  {row['kind']}  {row['by']}:{row['role']}"
+            print("".join(c if c.isprintable() else "?" for c in line))
 
     def digest(self) -> str:
         """Over the hashes of all files named so far, sorted."""
@@ -488,6 +490,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--key", help="id of the key that must have signed")
     parser.add_argument("--list", action="store_true", help="print the events")
     said = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     try:
         kept = [head for one in said.head for head in kept_heads(one)]
         found = check(said.export, kept, said.key, said.list)
