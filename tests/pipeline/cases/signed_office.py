@@ -71,12 +71,12 @@ class Office:
         return folder
 
 
-def office(root: Path) -> Office:
-    """An empty one. Keys go where GENGXUN_KEYS says: set it first."""
+def office(root: Path, url: str | None = None) -> Office:
+    """An empty one, its ledger in a file or at ``url``. Keys go where GENGXUN_KEYS says: set it first."""
     root.mkdir()
     (root / "gengxun.toml").write_text('[bureau]\nname = "示意县"\n', encoding="utf-8")
     clock = Clock()
-    return Office(root, Ledger(root / "ledger.db", clock=clock), clock)
+    return Office(root, Ledger(url or root / "ledger.db", clock=clock), clock)
 
 
 def fill(made: Office) -> None:
