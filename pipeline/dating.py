@@ -11,9 +11,11 @@ from geodata.words import Text, both
 from pipeline import recheck_words as words
 from pipeline.compare import Series, Standing, standing
 from pipeline.plain import from_plain, to_plain
-from pipeline.recheck import NEARER, STRANGE
+from pipeline.recheck import LIKE, NEARER, STRANGE
 
 WITH, WITHOUT, UNCLEAR = "with", "without", "unclear"
+CLEARLY = 1 / 3
+"""Position up to which the ground is at least twice as near to the fields as to the occupied state."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +54,8 @@ def start_interval(several: Sequence[Series]) -> StartInterval:
         return StartInterval(None, None, None, None, tuple(seen), both("The scene that raised the flag is not held."))
     run = seen[: last + 1]
     gone = max((n for n, one in enumerate(run) if one.state == WITHOUT), default=None)
-    oldest = next((one for one in run[0 if gone is None else gone + 1 :] if one.state == WITH), None)
+    other = max((n for n, one in enumerate(run) if one.state == WITHOUT or _another(one)), default=-1)
+    oldest = next((one for one in run[other + 1 :] if one.state == WITH), None)
     newest = None if gone is None else run[gone]
     return StartInterval(
         newest.scene_id if newest else None,
@@ -93,9 +96,14 @@ def _state(one: Standing) -> tuple[str, Text]:
         return UNCLEAR, words.no_contrast(one)
     if one.p <= STRANGE:
         return (WITH, words.still_there(one)) if one.position >= NEARER else (UNCLEAR, words.in_between(one))
-    if one.position < NEARER and one.worst > STRANGE:
+    if one.position <= CLEARLY and one.p >= LIKE and one.worst > STRANGE:
         return WITHOUT, words.like_fields(one)
     return UNCLEAR, words.partly(one)
+
+
+def _another(one: Seen) -> bool:
+    """Clearly seen without the occupation, whatever else was there: what stood before is no part of it."""
+    return one.state == UNCLEAR and one.figures.get("position", 1.0) <= CLEARLY
 
 
 def _said(newest: Seen | None, oldest: Seen | None, run: Sequence[Seen]) -> Text:
