@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
+import shapely
 import sqlalchemy as sa
-from shapely.geometry.base import BaseGeometry
+from sqlalchemy.types import NULLTYPE
 
 from pipeline.cases import tables
-from pipeline.cases.events import GENESIS, row_hash
+from pipeline.cases.events import GENESIS, bytes_of
 from pipeline.cases.projecting import BATCH, by_case, inspected, of_case, stream
 
-Key = tuple[str, ...]
+Values = tuple[Any, ...]
+SEQ, AT = (tables.events.columns.keys().index(name) for name in ("seq", "at"))
 Difference = tuple[Mapping[Any, Any] | None, Mapping[Any, Any] | None]
 """A row as a table holds it, and as the events give it."""
 
@@ -58,12 +62,12 @@ def _chain(connection: sa.Connection) -> tuple[int, str, int | None, tuple[int, 
     previous, last_at, back = GENESIS, "", []
     place, bad = 0, None
     for place, row in enumerate(stream(connection, sa.true(), tables.events.c.seq), start=1):
-        broken = row["seq"] != place or row["previous_hash"] != previous or row["hash"] != row_hash(row)
-        if broken and bad is None:
+        seq, at, previous_hash, own = row[SEQ], row[AT], row[-2], row[-1]
+        if bad is None and (seq != place or previous_hash != previous or own != sha256(bytes_of(row)).hexdigest()):
             bad = place
-        if row["at"] < last_at:
-            back.append(row["seq"])
-        previous, last_at = row["hash"], row["at"]
+        if at < last_at:
+            back.append(seq)
+        previous, last_at = own, at
     return place, previous, bad, tuple(back)
 
 
@@ -74,8 +78,9 @@ def _differences(connection: sa.Connection, last: int) -> Iterator[tuple[int, st
     except Exception:  # a payload that was never written by us, however it is wrong
         yield last + 1, "inspections"
         wanted = []
-    rows_held = connection.execute(sa.select(tables.inspections)).mappings()
-    for name, row in _compared(tables.inspections, wanted, rows_held):
+    form = _Form(tables.inspections, connection.dialect)
+    rows_held = connection.execute(sa.select(*form.columns), execution_options={"yield_per": BATCH})
+    for name, row in form.compared(wanted, map(tuple, rows_held)):
         yield _where(row, last), name
     held = [_Held(connection, table) for table in OF_CASES]
     for number, events in by_case(connection):
@@ -88,12 +93,12 @@ def _differences(connection: sa.Connection, last: int) -> Iterator[tuple[int, st
         flagged = {row["id"]: row["seq"] for row in rows.get(tables.flags, ())}
         for one in held:
             for orphan in one.before(number):
-                yield last + 1, f"{one.table.name} {orphan}"
-            for name, row in _compared(one.table, rows.get(one.table, []), one.of(number)):
+                yield last + 1, f"{one.form.table.name} {orphan}"
+            for name, row in one.form.compared(rows.get(one.form.table, ()), one.of(number)):
                 yield _where(row, last, flagged), name
     for one in held:
         for orphan in one.before(None):
-            yield last + 1, f"{one.table.name} {orphan}"
+            yield last + 1, f"{one.form.table.name} {orphan}"
     lost = sa.select(tables.flag_layers.c.flag).where(tables.flag_layers.c.flag.not_in(sa.select(tables.flags.c.id)))
     for flag in connection.execute(lost).scalars():
         yield last + 1, f"flag_layers {flag}"
@@ -103,24 +108,22 @@ OF_CASES = tuple(table for table in tables.PROJECTIONS if table is not tables.in
 
 
 class _Held:
-    """The rows of one projection, case by case in the order of ``by_case``."""
+    """The rows of one projection as the database holds them, case by case in the order of ``by_case``."""
 
     def __init__(self, connection: sa.Connection, table: sa.Table) -> None:
-        self.table = table
+        self.form = _Form(table, connection.dialect)
         number = tables.case_column(table)
-        query = sa.select(table, number.label("of_case"))
+        query = sa.select(*self.form.columns, number.label("of_case"))
         if table is tables.flag_layers:
             query = query.join(tables.flags, tables.flags.c.id == table.c.flag)
-        ordered = query.order_by(number)
-        rows = connection.execute(ordered, execution_options={"yield_per": BATCH}).mappings()
-        self.groups = groupby(rows, key=lambda row: str(row["of_case"]))
-        self.next: tuple[str, list[dict[str, Any]]] | None = None
+        rows = connection.execute(query.order_by(number), execution_options={"yield_per": BATCH})
+        self.groups = groupby(rows, key=itemgetter(-1))
+        self.next: tuple[str, list[Values]] | None = None
         self._advance()
 
     def _advance(self) -> None:
         found = next(self.groups, None)
-        names = self.table.columns.keys()
-        self.next = found and (found[0], [{name: row[name] for name in names} for row in found[1]])
+        self.next = found and (str(found[0]), [row[:-1] for row in found[1]])
 
     def before(self, number: str | None) -> Iterator[str]:
         """Numbers on the way to ``number`` (None: the end), which belong to no case on record."""
@@ -128,7 +131,7 @@ class _Held:
             yield self.next[0]
             self._advance()
 
-    def of(self, number: str) -> list[dict[str, Any]]:
+    def of(self, number: str) -> list[Values]:
         if self.next is None or self.next[0] != number:
             return []
         rows = self.next[1]
@@ -136,18 +139,55 @@ class _Held:
         return rows
 
 
-def _compared(
-    table: sa.Table, wanted: Iterable[Mapping[Any, Any]], held: Iterable[Mapping[Any, Any]]
-) -> Iterator[tuple[str, Difference]]:
-    """Name of the row, and the row as held and as it must be, where the two differ."""
-    names = [c.name for c in table.primary_key]
-    then = {_key(row, names): row for row in wanted}
-    now = {_key(row, names): dict(row) for row in held}
-    for key in now.keys() | then.keys():
-        a, b = now.get(key), then.get(key)
-        if a is not None and b is not None and _same(a, b):
-            continue
-        yield f"{table.name} {' '.join(key)}", (a, b)
+class _Form:
+    """How a table's rows look in the database: a geometry as the bytes or the text that it is kept as."""
+
+    def __init__(self, table: sa.Table, dialect: sa.Dialect) -> None:
+        self.table, self.dialect = table, dialect
+        self.names = table.columns.keys()
+        self.places = [n for n, c in enumerate(table.columns) if isinstance(c.type, tables.Geometry)]
+        self.columns = [
+            sa.type_coerce(c, NULLTYPE) if n in self.places else c for n, c in enumerate(table.columns)
+        ]  # fmt: skip
+        self._key = itemgetter(*(self.names.index(c.name) for c in table.primary_key))
+        self._values = itemgetter(*self.names)
+        self._geometry = tables.Geometry()
+
+    def stored(self, row: Mapping[str, Any]) -> Values:
+        if not self.places:
+            return tuple(self._values(row))
+        values = list(self._values(row))
+        for n in self.places:
+            values[n] = self._geometry.process_bind_param(values[n], self.dialect)
+        return tuple(values)
+
+    def compared(self, wanted: Iterable[Mapping[str, Any]], held: Iterable[Values]) -> Iterator[tuple[str, Difference]]:
+        """Name of the row, and the row as held and as it must be, where the two differ."""
+        then = {self._key(row): row for row in map(self.stored, wanted)}
+        now = {self._key(row): row for row in held}
+        if now == then:
+            return
+        for key in now.keys() | then.keys():
+            a, b = now.get(key), then.get(key)
+            if a is not None and b is not None and self._same(a, b):
+                continue
+            said = key if isinstance(key, tuple) else (key,)
+            yield f"{self.table.name} {' '.join(map(str, said))}", (self._told(a), self._told(b))
+
+    def _same(self, left: Values, right: Values) -> bool:
+        """Equal, or the same place in other bytes."""
+        return all(a == b or (n in self.places and self._same_place(a, b))
+                   for n, (a, b) in enumerate(zip(left, right, strict=True)))  # fmt: skip
+
+    def _same_place(self, a: Any, b: Any) -> bool:
+        try:
+            one, other = (self._geometry.process_result_value(value, self.dialect) for value in (a, b))
+        except (shapely.errors.ShapelyError, TypeError, ValueError):
+            return False
+        return one is not None and other is not None and one.equals_exact(other, 0.0)
+
+    def _told(self, values: Values | None) -> Mapping[str, Any] | None:
+        return None if values is None else dict(zip(self.names, values, strict=True))
 
 
 def _where(row: Difference, last: int, flagged: Mapping[str, int] | None = None) -> int:
@@ -158,17 +198,3 @@ def _where(row: Difference, last: int, flagged: Mapping[str, int] | None = None)
     told = then or now or {}
     seq = told.get("seq") or (flagged or {}).get(told.get("flag", "")) or last + 1
     return last + 1 if now is not None and (now.get("seq") or 0) > last else int(seq)
-
-
-def _key(row: Mapping[Any, Any], names: list[str]) -> Key:
-    return tuple(str(row[name]) for name in names)
-
-
-def _same(left: Mapping[Any, Any], right: Mapping[Any, Any]) -> bool:
-    return left.keys() == right.keys() and all(_equal(left[k], right[k]) for k in left)
-
-
-def _equal(left: Any, right: Any) -> bool:
-    if isinstance(left, BaseGeometry) and isinstance(right, BaseGeometry):
-        return left.equals_exact(right, 0.0)
-    return bool(left == right)

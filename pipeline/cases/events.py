@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -121,12 +121,21 @@ def canonical_bytes(row: Row) -> bytes:
     Length before value, so that no two different rows can give the same bytes. They are taken
     over the columns as stored, not over values read back from them: a changed blank is a change.
     """
+    return bytes_of([row[name] for name in COLUMNS])
+
+
+def bytes_of(values: Sequence[Any]) -> bytes:
+    """``canonical_bytes`` of a row as a sequence, ``hash`` at its end or left out."""
     parts = [DOMAIN]
-    for name in COLUMNS:
-        value = row[name]
-        text = b"" if value is None else str(value).encode()
-        tag = b"n" if value is None else b"i" if isinstance(value, int) else b"s"
-        parts += [name.encode(), b" ", tag, b" ", str(len(text)).encode(), b"\n", text, b"\n"]
+    for name, value in zip(_NAMES, values, strict=False):
+        tag, text = b"s", b""
+        if value is None:
+            tag = b"n"
+        elif type(value) is str:
+            text = value.encode()
+        else:
+            tag, text = b"i" if isinstance(value, int) else b"s", str(value).encode()
+        parts.append(b"%b %b %d\n%b\n" % (name, tag, len(text), text))
     return b"".join(parts)
 
 
@@ -144,14 +153,19 @@ def to_row(event: Event) -> dict[str, str | int | None]:
 
 
 def from_row(row: Mapping[Any, Any]) -> Event:
-    values = dict(row)
-    values["at"] = datetime.fromisoformat(values["at"])
-    values["payload"] = json.loads(values["payload"])
-    values["evidence"] = tuple(json.loads(values["evidence"]))
-    return Event(**values)
+    return from_values(*(row[name] for name in (*COLUMNS, "hash")))
+
+
+def from_values(
+    seq: int, case: str | None, kind: str, at: str, by: str, role: str, payload: str, evidence: str, *rest: Any
+) -> Event:
+    """From the columns in their order."""
+    files = () if evidence == "[]" else tuple(json.loads(evidence))
+    return Event(seq, case, kind, datetime.fromisoformat(at), by, role, json.loads(payload), files, *rest)
 
 
 COLUMNS = tuple(f.name for f in dataclasses.fields(Event) if f.name != "hash")
+_NAMES = tuple(name.encode() for name in COLUMNS)
 
 
 def clock_ran_back(events: Iterable[Event]) -> list[int]:

@@ -8,29 +8,31 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 
 from pipeline.cases import tables
 from pipeline.cases.case import Case, evolve
-from pipeline.cases.events import Event, Kind, from_row
+from pipeline.cases.events import Event, Kind, from_values
 
-BATCH = 2_000
+BATCH = 500
+CASE = tables.events.columns.keys().index("case")
 
 
 def stream(connection: sa.Connection, which: sa.ColumnElement[bool], *order: sa.ColumnElement[Any]) -> Iterator[Any]:
-    """Rows of ``events`` as mappings, a batch at a time."""
+    """Rows of ``events``, columns in their order, a batch at a time."""
     query = sa.select(tables.events).where(which).order_by(*order)
-    yield from connection.execute(query, execution_options={"yield_per": BATCH}).mappings()
+    yield from connection.execute(query, execution_options={"yield_per": BATCH})
 
 
 def by_case(connection: sa.Connection) -> Iterator[tuple[str, Iterator[Event]]]:
     """(number, its events in order), one case after the other."""
     events = tables.events.c
     rows = stream(connection, events.case.is_not(None), events.case, events.seq)
-    for number, some in groupby(rows, key=lambda row: row["case"]):
-        yield number, (from_row(row) for row in some)
+    for number, some in groupby(rows, key=itemgetter(CASE)):
+        yield number, (from_values(*row) for row in some)
 
 
 def of_case(events: Iterator[Event]) -> tables.Rows:
@@ -51,7 +53,7 @@ def inspected(connection: sa.Connection) -> Iterator[dict[str, Any]]:
     """The rows of ``inspections``."""
     events = tables.events.c
     for row in stream(connection, events.kind == Kind.INSPECTED.value, events.seq):
-        yield from tables.event_values(from_row(row))[tables.inspections]
+        yield from tables.event_values(from_values(*row))[tables.inspections]
 
 
 def make_anew(connection: sa.Connection) -> None:
