@@ -1,4 +1,4 @@
-"""How steps, people and values are written on the command line: ``dispatched`` or 派发, ``NAME:ROLE``, ``key=value``."""
+"""How steps, people and values are written on the command line: in either language, ``NAME:ROLE``, ``key=value``."""
 
 from __future__ import annotations
 

@@ -1,17 +1,25 @@
-"""[io] ``gengxun case``: what is known of each piece of ground."""
+"""[io] ``gengxun case``: what is known of each piece of ground, in lists, in a screenful, with proof."""
 
 from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
 
 import click
 
 from flows import settings
 from flows.cli import Group, emit
 from flows.cli.case_do import case_do
+from flows.cli.case_show import document, lines
 from flows.cli.data import JSON
 from geodata.area import mu
 from geodata.words import language, tr
-from pipeline.cases.case import Status
-from pipeline.cases.rows import case_row
+from pipeline.cases.case import Stage, Status
+from pipeline.cases.facts import day_of
+from pipeline.cases.rows import on_day
+from pipeline.clues import source_name
+from pipeline.triage import KINDS, kind_name
 
 
 @click.group(cls=Group, help=tr("Cases: the ground, followed until closed."))
@@ -22,39 +30,100 @@ def case() -> None:
 case.add_command(case_do)
 
 
+def today() -> date:
+    return day_of(datetime.now(UTC))
+
+
 @case.command("list", help=tr("Cases, the most urgent first."))
-@click.option("--status", type=click.Choice([s.value for s in Status]), help=tr("Only this status."))
+@click.option("--stage", type=click.Choice([s.value for s in Stage], case_sensitive=False), help=tr("Only this stage."))
+@click.option(
+    "--status", type=click.Choice([s.value for s in Status], case_sensitive=False), help=tr("Only this status.")
+)
 @click.option("--district", metavar="CODE", help=tr("Only this district or township, by the beginning of its code."))
+@click.option("--kind", type=click.Choice(list(KINDS)), help=tr("Only this kind."))
+@click.option("--overdue", is_flag=True, help=tr("Only where a last day has passed."))
+@click.option("--batch", metavar="NAME", help=tr("Only with a clue of this batch."))
+@click.option("--party", metavar="NAME", help=tr("Only of this party."))
+@click.option("--assignee", metavar="NAME", help=tr("Only assigned to this person."))
+@click.option("--limit", type=click.IntRange(min=1), help=tr("At most so many."))
 @JSON
-def case_list(status: str | None, district: str | None, as_json: bool) -> None:
-    rows = settings.find().ledger.rows(status=status, district=district)
+def case_list(stage: str | None, status: str | None, district: str | None, kind: str | None, overdue: bool,
+              batch: str | None, party: str | None, assignee: str | None, limit: int | None,
+              as_json: bool) -> None:  # fmt: skip
+    now = today()
+    with settings.find().ledger as ledger:
+        found = ledger.rows(
+            stage=stage,
+            status=status,
+            district=district or None,
+            kind=kind,
+            batch=batch,
+            party=party,
+            assignee=assignee,
+            due_before=now if overdue else None,
+            limit=limit,
+        )
+    rows = [on_day(row, now) for row in found]
     if as_json:
         return emit(rows)
     for row in rows:
-        click.echo(
-            f"{row['number']}  {tr(row['status'])}  {tr(row['kind'])}  {mu(row['farmland_gross_m2']):>8.2f} 亩"
-            f"  {row['confidence']:.2f}  {row['district_name']}  {row['lon']:.5f},{row['lat']:.5f}"
+        click.echo(_line(row))
+
+
+def _line(row: dict[str, Any]) -> str:
+    return "  ".join(
+        part
+        for part in (
+            row["number"],
+            tr(row["status"]),
+            kind_name(row["kind"])[language()],
+            f"{mu(row['farmland_gross_m2']):>8.2f} 亩",
+            f"{row['confidence']:.2f}",
+            row["district_name"],
+            f"{row['lon']:.5f},{row['lat']:.5f}",
+            due_words(row),
+            row["assignee"],
+            "/".join(dict.fromkeys(source_name(s["source"])[language()] for s in row["sources"])),
         )
+        if part
+    )
 
 
-@case.command("show", help=tr("One case, with its reasons and its events."))
+def due_words(row: dict[str, Any]) -> str:
+    """How long is left of what is due next; "" where nothing runs."""
+    if row["days_left"] is None:
+        return ""
+    said = tr("{n} days overdue", n=-row["days_left"]) if row["overdue"] else tr("{n} days left", n=row["days_left"])
+    return said + (tr(" (provisional)") if row["due_provisional"] else "")
+
+
+@case.command("show", help=tr("One case: its parts, what was found, what is due, what runs beside, and its events."))
 @click.argument("number")
 @JSON
 def case_show(number: str, as_json: bool) -> None:
-    ledger = settings.find().ledger
-    found = ledger.case(number)
-    events = [
-        {"seq": e.seq, "kind": e.kind, "at": e.at.isoformat(), "by": e.by, "role": e.role, "hash": e.hash}
-        for e in ledger.events(number)
-    ]
-    row = {**case_row(found), "events": events, "flags": list(found.flags)}
+    office = settings.find()
+    with office.ledger as ledger:
+        found = document(ledger, number, today())
     if as_json:
-        return emit(row)
-    click.echo(f"{row['number']}  {tr(row['status'])}  {tr(row['kind'])}")
-    click.echo(f"{row['district_name']}  {row['lon']:.6f}, {row['lat']:.6f}")
-    click.echo(tr("patch {patch} m², farmland {farmland} m² ({mu} mu)", patch=f"{row['patch_m2']:,.2f}",
-                  farmland=f"{row['farmland_gross_m2']:,.2f}", mu=f"{mu(row['farmland_gross_m2']):.2f}"))  # fmt: skip
-    for reason in row["reasons"][language()]:
-        click.echo(f"- {reason}")
-    for event in events:
-        click.echo(f"{event['seq']:>6}  {event['at']}  {event['kind']}  {event['by']}:{event['role']}")
+        return emit(found)
+    for line in lines(found, office.rules(today())):
+        click.echo(line)
+
+
+@case.command("export", help=tr("One case with its evidence and the proof that it is in the signed ledger."))
+@click.argument("number")
+@click.option("--out", "path", required=True, type=click.Path(path_type=Path), metavar="PATH",
+              help=tr("A new folder, or a file ending in .zip."))  # fmt: skip
+@JSON
+def case_export(number: str, path: Path, as_json: bool) -> None:
+    from pipeline.cases.heads import to_json
+    from pipeline.cases.proof import export_case
+
+    office = settings.find()
+    with office.ledger as ledger:
+        done = export_case(ledger, office.root, number, path)
+    if as_json:
+        return emit({"path": str(done.path), "events": done.events, "evidence": done.evidence,
+                     "head": to_json(done.head)})  # fmt: skip
+    click.echo(tr("{path}: {events} events, {evidence} files of evidence; check it: python verifier.py {path}",
+                  path=done.path, events=done.events, evidence=done.evidence))  # fmt: skip

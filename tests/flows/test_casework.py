@@ -193,3 +193,58 @@ def test_a_split_that_does_not_fit_is_refused(run, tmp_path):
         assert said in refused.err
     missing = run("case", "do", FIRST, "split", *INSPECTOR)
     assert (missing.code, "--parts" in missing.err) == (2, True)
+
+
+def closed(run, folder):
+    """From dispatch to the closing of a false change, by two persons."""
+    dispatched(run)
+    photo = ("--photo", f"{picture(folder, 'd.jpg')}:overview")
+    done = run("case", "do", FIRST, "核实", *INSPECTOR, "verdict=false_change", "text=水稻收割", *photo)
+    assert done.code == 0, done.err
+    accepted = run("case", "do", FIRST, "验收", *REVIEWER, lang="zh")
+    assert accepted.code == 0, accepted.err
+    return accepted
+
+
+def test_lists_are_filtered_without_a_replay(run, tmp_path):
+    def numbers(*options):
+        return [row["number"] for row in run("case", "list", "--json", *options).json]
+
+    assert numbers("--stage", "found", "--status", "suspected", "--kind", "construction", "--limit", 3) == [FIRST]
+    dispatched(run)
+    assert numbers("--assignee", "周建军") == [FIRST]
+    assert numbers("--overdue") == numbers("--assignee", "李外业") == numbers("--batch", "none") == []
+    (row,) = run("case", "list", "--json").json
+    assert (row["overdue"], row["days_left"] > 0) == (False, True)
+    assert "days left" in run("case", "list").out
+    violation(run, tmp_path)
+    assert numbers("--party", "某建材公司", "--stage", "RECTIFY") == [FIRST]
+    assert run("case", "list", "--kind", "castle").code == 2
+
+
+def test_show_tells_the_whole_story_in_a_screenful(run, tmp_path):
+    assert "销号" in closed(run, tmp_path).out
+    shown = run("case", "show", FIRST, lang="zh")
+    assert shown.code == 0, shown.err
+    for word in (
+        "伪变化",
+        "水稻收割",
+        "派发",
+        "李外业（外业核查员）" if "（外业" in shown.out else "李外业",
+        "验收销号",
+    ):
+        assert word in shown.out
+    assert len(shown.out.splitlines()) < 40
+    told = run("case", "show", FIRST, "--json").json
+    assert [e["kind"] for e in told["events"]] == ["FOUND", "DISPATCHED", "EVIDENCE", "VERDICT", "ACCEPTED"]
+    (part,) = told["parts"]
+    assert (part["outcome"], part["closing"]["overridden"]) == ("false_change", False)
+    assert part["verdict_given"]["text"] == "水稻收割"
+    assert run("case", "show", "430321-2026-09999").code == 2
+
+
+def test_one_case_is_exported_with_its_proof(run, tmp_path):
+    closed(run, tmp_path)
+    done = run("case", "export", FIRST, "--out", tmp_path / "out.zip", "--json")
+    assert (done.code, done.json["events"], done.json["evidence"]) == (0, 5, 1)
+    assert run("case", "export", FIRST, "--out", tmp_path / "out.zip").code == 2

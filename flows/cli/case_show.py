@@ -1,0 +1,198 @@
+"""[io] The story of one case: as one document, and in a screenful."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from geodata.area import mu
+from geodata.words import Text, both, language, tr
+from pipeline.cases import transfer
+from pipeline.cases.case import Case, Part
+from pipeline.cases.events import Event, Kind
+from pipeline.cases.facts import BEIJING
+from pipeline.cases.ledger import Ledger
+from pipeline.cases.proceeding_law import words
+from pipeline.cases.rows import case_row, on_day, part_row
+from pipeline.cases.rules import OUTCOMES
+from pipeline.cases.running import running
+from pipeline.cases.standards import Standards
+from pipeline.cases.table import Status, role_name, step_name
+from pipeline.clues import source_name
+from pipeline.plain import to_plain
+from pipeline.reminders import due_name
+from pipeline.triage import kind_name
+
+TOLD = ("verdict", "sub", "rectification", "reason", "text", "to_whom", "step", "outcome", "batch", "title", "shot",
+        "due_on", "again_on", "override")  # fmt: skip
+"""Fields of a payload that a line of the timeline shows."""
+RECEIVERS = {"police": "the police", "agriculture": "the agriculture department", "discipline": "discipline inspection"}
+
+
+def document(ledger: Ledger, number: str, today: date) -> dict[str, Any]:
+    """The document of ``case show --json``: the row of ``case list``, and all that stands behind it.
+
+    Raises: InputError where there is no such case.
+    """
+    case, events = ledger.case(number), ledger.events(number)
+    return {
+        **on_day(case_row(case), today),
+        "flags": list(case.flags),
+        "clues": list(case.clues),
+        "dated": case.dated,
+        "supplements": list(case.supplements),
+        "parts": [_part(ledger, case, part, today) for part in case.parts],
+        "events": [_event(event) for event in events],
+    }
+
+
+def _part(ledger: Ledger, case: Case, part: Part, today: date) -> dict[str, Any]:
+    due = part.due
+    waits = part.status is Status.REPORTED
+    return {
+        **part_row(part),
+        "assignee": part.assignee,
+        "due": due,
+        "days_left": (date.fromisoformat(due["on"]) - today).days if due and not part.paused_on else None,
+        "paused_on": part.paused_on,
+        "ground": part.ground,
+        "verdict_given": part.verdict,
+        "order": part.order,
+        "report": part.report,
+        "returned": list(part.returned),
+        "postponed": list(part.postponed),
+        "evidence": list(part.evidence),
+        "rechecks": list(part.rechecks),
+        "lookalikes": list(part.lookalikes),
+        "leniency": list(part.leniency),
+        "closing": part.closing,
+        "gates": [to_plain(gate) for gate in ledger.gates(case.number, part=part.id)] if waits else [],
+        "proceedings": [
+            {**to_plain(p), "running": to_plain(running(p.dues, today))} for p in part.proceedings.values()
+        ],
+        "transfers": [{**to_plain(t), "running": to_plain(running(t.dues, today))} for t in part.transfers.values()],
+    }
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {
+        "seq": event.seq,
+        "kind": event.kind,
+        "at": event.at.isoformat(),
+        "by": event.by,
+        "role": event.role,
+        "part": event.payload.get("part", ""),
+        "told": {key: event.payload[key] for key in TOLD if isinstance(event.payload.get(key), str | int | float)},
+        "evidence": list(event.evidence),
+        "hash": event.hash,
+    }
+
+
+def lines(found: Mapping[str, Any], rules: Standards) -> Iterator[str]:
+    """The document in lines for a person."""
+    yield "  ".join((found["number"], tr(found["status"]), kind_name(found["kind"])[language()],
+                     tr("relapses {n}", n=found["relapses"]) if found["relapses"] else "")).rstrip()  # fmt: skip
+    place = "".join((found["district_name"], found["township_name"], found["village_name"]))
+    yield f"{place}  {found['lon']:.6f}, {found['lat']:.6f}"
+    yield tr("patch {patch} m², farmland {farmland} m² ({mu} mu)", patch=f"{found['patch_m2']:,.2f}",
+             farmland=f"{found['farmland_gross_m2']:,.2f}", mu=f"{mu(found['farmland_gross_m2']):.2f}")  # fmt: skip
+    for source in found["sources"]:
+        yield tr("source: {source} {batch}, clue {id}", source=source_name(source["source"]), batch=source["batch"],
+                 id=source["clue_id"])  # fmt: skip
+    for reason in found["reasons"][language()]:
+        yield f"- {reason}"
+    if found["dismissed_because"]:
+        yield tr("dismissed: {reason}", reason=found["dismissed_because"])
+    for part in found["parts"]:
+        yield from _part_lines(found["number"], part, rules)
+    yield ""
+    for event in found["events"]:
+        yield _event_line(event)
+
+
+def _part_lines(number: str, part: Mapping[str, Any], rules: Standards) -> Iterator[str]:
+    split = bool(part["id"])
+    head = [f"{number}_{part['id']}  {tr(part['status'])}  {mu(part['patch_m2']):.2f} 亩"] if split else []
+    if part["assignee"]:
+        head.append(tr("assigned to {name}", name=part["assignee"]))
+    if part["due"]:
+        head.append(_due_line(part, rules))
+    if head:
+        yield "  ".join(head)
+    if part["verdict_given"]:
+        yield "  " + _verdict_line(part["verdict_given"], rules)
+    if part["order"]:
+        rule = rules.closings.get(part["order"]["rectification"])
+        name = rule.name if rule else part["order"]["rectification"]
+        yield "  " + tr("ordered: {how}", how=name)
+    for item in part["rechecks"]:
+        said = item["recheck"]
+        yield f"  {said['at'][:10]}  {said['text'][language()]}"
+    for gate in part["gates"]:
+        mark = {True: "✓", False: "✗", None: "–"}[gate["met"]]
+        yield f"  {mark} {gate['name'][language()]}: {gate['value'][language()]}"
+    if part["closing"]:
+        over = tr(" (closed by overriding)") if part["closing"]["overridden"] else ""
+        yield "  " + tr("outcome: {outcome}", outcome=tr(OUTCOMES[part["outcome"]])) + over
+    yield from _beside(part)
+
+
+def _due_line(part: Mapping[str, Any], rules: Standards) -> str:
+    due = part["due"]
+    said = f"{due_name(due['what'], rules)[language()]}: {due['on']}" + (
+        tr(" (provisional)") if due["provisional"] else ""
+    )
+    if part["paused_on"]:
+        return said + tr(", paused since {day}", day=part["paused_on"])
+    left = part["days_left"]
+    return said + ", " + (tr("{n} days overdue", n=-left) if left < 0 else tr("{n} days left", n=left))
+
+
+def _verdict_line(given: Mapping[str, Any], rules: Standards) -> str:
+    rule = rules.verdicts.get(given["verdict"])
+    name = rule.name[language()] if rule else given["verdict"]
+    sub = rule.subs[given["sub"]][language()] if rule and given["sub"] in rule.subs else given["sub"]
+    said = [given[key] for key in ("party", "text") if given.get(key)]
+    return "  ".join((tr("verdict: {name}", name=name), *([sub] if sub else []), *said, given["by"]))
+
+
+def _beside(part: Mapping[str, Any]) -> Iterator[str]:
+    law = words("proceeding")
+    for one in part["proceedings"]:
+        number = f" {one['number']}" if one["number"] else ""
+        yield "  " + tr("proceeding {id}{number}: {state}, filed {day}", id=one["id"], number=number,
+                        state=law.of("states", one["state"]), day=one["filed_on"])  # fmt: skip
+        yield from _running_lines(one["running"])
+    for one in part["transfers"]:
+        yield "  " + tr(
+            "transfer to {to}: {state}", to=both(RECEIVERS[one["to"]]), state=transfer.state_name(one["state"])
+        )
+        yield from _running_lines(one["running"])
+    for item in part["leniency"][-1:]:
+        for fact in item["facts"]:
+            holds = {True: tr("holds"), False: tr("does not hold"), None: tr("not known")}[fact["holds"]]
+            yield f"  {fact['name'][language()]}: {holds} ({_text(fact['article'])})"
+
+
+def _running_lines(limits: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for limit in limits:
+        left = limit["days_left"]
+        said = (
+            tr("paused") if left is None
+            else tr("{n} days overdue", n=-left) if left < 0 else tr("{n} days left", n=left)
+        )  # fmt: skip
+        provisional = tr(" (provisional)") if limit["provisional"] else ""
+        yield f"    {_text(limit['name'])}: {limit['day']}{provisional}, {said}"
+
+
+def _text(said: Text | str) -> str:
+    return said if isinstance(said, str) else said[language()]
+
+
+def _event_line(event: Mapping[str, Any]) -> str:
+    at = datetime.fromisoformat(event["at"]).astimezone(BEIJING)
+    part = f"_{event['part']}" if event["part"] else ""
+    told = "  ".join(str(value) for value in event["told"].values())
+    who = f"{event['by']} ({role_name(event['role'])[language()]})"
+    return f"{event['seq']:>6}  {at:%Y-%m-%d %H:%M}  {step_name(Kind(event['kind']))[language()]}{part}  {who}  {told}"
