@@ -210,9 +210,7 @@ def backup(file: Path, as_json: bool) -> None:
 @click.command(cls=Command, help=tr("A workspace from the backup FILE in DIR, new or empty; it is checked at the end."))
 @click.argument("file", type=PATH)
 @click.argument("folder", metavar="DIR", type=PATH)
-@click.option(
-    "--ledger", "url", metavar="URL", help=tr("An empty database for the ledger; left out: ledger.db in DIR.")
-)
+@click.option("--ledger", "url", metavar="URL", help=tr("An empty database for the ledger; left out: ledger.db."))
 @JSON
 def restore(file: Path, folder: Path, url: str | None, as_json: bool) -> None:
     from pipeline.cases.backup import restore as run
