@@ -68,8 +68,9 @@ def add(
     if not batch.strip():
         raise InputError("--batch: give the batch a name, as 2026Q4.")
     radius = office.settings.case.point_radius_m
+    warnings: tuple[Text, ...] = ()
     if Path(path).suffix.lower() in tablefile.SUFFIXES:
-        read, warnings = from_list(path, columns or {}, crs_given, sheet, radius), ()
+        read = from_list(path, columns or {}, crs_given, sheet, radius)
     else:
         if sheet is not None:
             raise InputError("{path}: is no workbook, so that --sheet means nothing; leave it out.", path=path)

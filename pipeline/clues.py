@@ -57,7 +57,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "LAT": ("纬度", "LATITUDE"),
     "WKT": ("图形", "坐标串", "GEOMETRY"),
 }  # fmt: skip
-"""Ours → other names; X and Y are not among them, for in surveying X points north. The first as in the issued layer of 2026; the date of a list counts as 后时相."""
+"""Ours → other names; X and Y are not among them, for in surveying X points north.
+The first as in the issued layer of 2026; the date of a list counts as 后时相."""
 
 _BUILT = "construction"
 TBLX: Mapping[str, tuple[str, str, str]] = {

@@ -1,4 +1,4 @@
-"""``batch add`` and ``batch list``: issued layers and lists become clues, once, and nothing of them is dropped unsaid."""
+"""``batch add`` and ``batch list``: issued layers and lists become clues, once; nothing is dropped unsaid."""
 
 from __future__ import annotations
 
@@ -76,8 +76,15 @@ def test_an_issued_layer_becomes_clues_once(run, tmp_path):
 
 def test_a_list_of_positions_becomes_circles(run, tmp_path):
     inside = lonlat(square(500, 500)).centroid
-    rows = ["铁塔告警清单,,,", "编号,经度,纬度,告警时间,联系电话", f"A1,{inside.x:.6f},{inside.y:.6f},2026/11/02,13800000000",
-            "A2,,27.8,2026-11-03,", "A3,27.8,112.9,2026-11-03,", ",,,,", f"A4,{inside.x + 0.002:.6f},{inside.y:.6f},,"]  # fmt: skip
+    rows = (
+        "铁塔告警清单,,,",
+        "编号,经度,纬度,告警时间,联系电话",
+        f"A1,{inside.x:.6f},{inside.y:.6f},2026/11/02,13800000000",
+        "A2,,27.8,2026-11-03,",
+        "A3,27.8,112.9,2026-11-03,",
+        ",,,,",
+        f"A4,{inside.x + 0.002:.6f},{inside.y:.6f},,",
+    )
     (tmp_path / "tower.csv").write_bytes("\r\n".join(rows).encode("gb18030"))
     done = run("batch", "add", tmp_path / "tower.csv", "--source", "tower", "--batch", "11月", "--json")
     assert done.code == 0, done.err

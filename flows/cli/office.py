@@ -1,0 +1,181 @@
+"""[io] ``gengxun remind``, ``stats``, ``export``, ``law``: what an office reads, prints and sets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flows import settings
+from flows.cli import Command, Group, emit, say
+from flows.cli.casework import today
+from flows.cli.data import JSON
+from flows.progress import step
+from geodata.area import mu
+from geodata.errors import InputError
+from geodata.words import language, tr
+from pipeline.cases.case import Stage, Status
+from pipeline.cases.rows import on_day
+from pipeline.statistics import RATES, label, shown, statistics
+from pipeline.triage import KINDS, kind_name
+
+TOTAL = ("found", "checked", "violation", "ordered", "filed", "rectified", "closed", "dismissed", "overdue", "relapses",
+         "overridden", "to_police", "to_agriculture", "to_discipline")  # fmt: skip
+AREAS = ("patch_m2", "farmland_gross_m2", "basic_farmland_m2", "violation_farmland_net_m2", "restored_m2")
+BY = ("district", "township", "kind", "status", "verdict", "month")
+
+
+@click.command(cls=Command, help=tr("What is overdue, or due soon, by district and person: numbers and days only."))
+@click.option("--days", type=click.IntRange(0, 3650), help=tr("Look so many days ahead; left out: as in gengxun.toml."))
+@JSON
+def remind(days: int | None, as_json: bool) -> None:
+    office = settings.find()
+    os.environ.update(settings.engine_environment(office.root))  # read when Prefect is imported: quiet, and at home
+    from flows.remind import run
+
+    found = run(office, within_days=days)
+    if as_json:
+        return emit(found)
+    for (district, person), rows in groupby(found["reminders"], lambda r: (r["district_name"], r["person"])):
+        click.echo(f"{district or '–'} · {person or tr('not assigned')}")
+        for row in rows:
+            click.echo("  " + _reminder(row))
+    click.echo(tr("{overdue} overdue, {due} due within {days} days", overdue=found["overdue"], due=found["due"],
+                  days=found["within_days"]))  # fmt: skip
+    for one in found["recounted"]:
+        say(tr("{number}: {what} counted again, {was} becomes {on}", number=one["case"], what=one["what"],
+               was=one["was"], on=one["on"]))  # fmt: skip
+    for one in found["refused"]:
+        say(f"{one['case']}: {one['error']}")
+
+
+def _reminder(row: Mapping[str, Any]) -> str:
+    number = row["number"] + (f"_{row['part']}" if row["part"] else "")
+    left = row["days_left"]
+    said = tr("{n} days overdue", n=-left) if left < 0 else tr("{n} days left", n=left)
+    provisional = tr(" (provisional)") if row["provisional"] else ""
+    return f"{number}  {row['name'][language()]}  {row['on']}{provisional}  {said}"
+
+
+def _day(context: click.Context, parameter: click.Parameter, value: str | None) -> date | None:
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise InputError("--{name} {value}: not a day; write YYYY-MM-DD.", name=parameter.opts[0].lstrip("-"),
+                         value=value) from None  # fmt: skip
+
+
+@click.command(cls=Command, help=tr("Counts, areas, ages and rates; the 15 % ratio with numerator and denominator."))
+@click.option("--from", "since", callback=_day, metavar="DATE", help=tr("Found from this day on."))
+@click.option("--to", "until", callback=_day, metavar="DATE", help=tr("Found up to this day."))
+@click.option("--by", type=click.Choice(BY), default="district", show_default=True, help=tr("One line for each."))
+@click.option("--construction", type=click.Path(path_type=Path), metavar="FILE",
+              help=tr("CSV or XLSX: farmland lawfully taken by construction, by district and year."))  # fmt: skip
+@JSON
+def stats(since: date | None, until: date | None, by: str, construction: Path | None, as_json: bool) -> None:
+    office, now = settings.find(), today()
+    lawful = None
+    if construction is not None:
+        from flows.office_export import construction as read
+
+        lawful = read(construction)
+    with office.ledger as ledger:
+        rows = [on_day(row, now) for row in ledger.rows()]
+    found = statistics(rows, today=now, since=since, until=until, construction_m2=lawful)
+    if as_json:
+        return emit(found)
+    _total(found["total"])
+    click.echo(label(f"by_{by}")[language()])
+    for group in found[f"by_{by}"]:
+        click.echo("  " + _group(group, by))
+    _ratio(found["farmland_ratio"])
+
+
+def _total(total: Mapping[str, Any]) -> None:
+    click.echo("  ".join(f"{label(key)[language()]} {total[key]}" for key in TOTAL))
+    click.echo("  ".join(f"{label(key)[language()]} {total[key]:,.2f}" for key in AREAS))
+    said = []
+    for key in RATES:
+        ratio = total[key]
+        said.append(f"{label(key)[language()]} {shown(ratio)} ({ratio['numerator']}/{ratio['denominator']})")
+    click.echo("  ".join(said))
+    ages = total["ages"]
+    if ages["open"]:
+        click.echo(
+            f"{label('ages')[language()]}: {label('median_days')[language()]} {ages['median_days']:g}, "
+            f"{label('max_days')[language()]} {ages['max_days']}"
+        )
+
+
+def _group(group: Mapping[str, Any], by: str) -> str:
+    name = group["name"]
+    if by == "kind" and name in KINDS:
+        name = kind_name(name)[language()]
+    elif by == "status":
+        name = tr(name)
+    key = f"{group['key']} " if by in ("district", "township") and group["key"] != name else ""
+    counts = "  ".join(f"{label(k)[language()]} {group[k]}" for k in ("found", "violation", "closed", "overdue"))
+    rates = f"{label('close_rate')[language()]} {shown(group['close_rate'])}"
+    return f"{key}{name or '–'}  {counts}  {mu(group['farmland_gross_m2']):,.2f} 亩  {rates}"
+
+
+def _ratio(ratios: Sequence[Mapping[str, Any]]) -> None:
+    if ratios:
+        click.echo(label("farmland_ratio")[language()])
+    for one in ratios:
+        lawful = "–" if one["denominator"] is None else f"{one['denominator']:,.2f}"
+        reached = "  " + tr("reaches {limit} %", limit=f"{100 * one['limit']:g}") if one["reached"] else ""
+        click.echo(
+            f"  {one['district_name']} {one['year']}  {one['illegal_m2']:,.2f} / {lawful} m²  {shown(one)}{reached}"
+        )
+
+
+@click.command(
+    "export",
+    cls=Command,
+    help=tr("The register of all cases: a workbook (.xlsx), a GeoPackage (.gpkg) or a Shapefile (.shp), by PATH."),
+)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--stage", type=click.Choice([s.value for s in Stage], case_sensitive=False), help=tr("Only this stage."))
+@click.option(
+    "--status", type=click.Choice([s.value for s in Status], case_sensitive=False), help=tr("Only this status.")
+)
+@click.option("--district", metavar="CODE", help=tr("Only this district or township, by the beginning of its code."))
+@click.option("--batch", metavar="NAME", help=tr("Only with a clue of this batch."))
+@JSON
+def export(path: Path, stage: str | None, status: str | None, district: str | None, batch: str | None,
+           as_json: bool) -> None:  # fmt: skip
+    from flows.office_export import export as run
+
+    office = settings.find()
+    with step(tr("writing {path}", path=path)) as progress:
+        done = run(office, path.absolute(), stage=stage, status=status, district=district or None, batch=batch,
+                   progress=progress)  # fmt: skip
+    for note in done.notes:
+        say(note[language()])
+    if as_json:
+        return emit({"path": str(done.path), "rows": done.rows, "cut": list(done.cut), "head": done.head})
+    click.echo(tr("{path}: {rows} rows, ledger {head}", path=path, rows=done.rows, head=done.head))
+    if done.cut:
+        say(tr("texts longer than a Shapefile takes were cut in {columns}; .gpkg and .xlsx keep them",
+               columns=", ".join(done.cut)))  # fmt: skip
+
+
+@click.group(cls=Group, help=tr("The office's own standards: verdicts, closings, deadlines, days off."))
+def law() -> None:
+    pass
+
+
+@law.command("template", help=tr("Write law/NAME.toml to edit: what holds now, commented out."))
+@click.argument("name", default="closing", type=click.Choice(["verdicts", "closing", "deadlines", "workdays"]))
+def law_template(name: str) -> None:
+    from pipeline.cases.standards import write_template
+
+    click.echo(str(write_template(settings.find().root / "law", name)))

@@ -1,0 +1,146 @@
+"""[io] The register out of hand: a workbook, a GeoPackage or a Shapefile; what statistics need from a file."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flows.settings import Workspace
+from geodata import atomic, featurefile, tablefile
+from geodata.area import M2_PER_MU
+from geodata.errors import GengXunError, InputError
+from geodata.words import Text, both, language, tr
+from pipeline import register, workbook
+from pipeline.cases import heads
+from pipeline.cases.case import Case
+from pipeline.cases.facts import BEIJING, day_of
+from pipeline.cases.keys import NothingToSign, sign_now
+from pipeline.cases.ledger import Ledger
+
+SUFFIXES = (".xlsx", ".gpkg", ".shp")
+REPLAY_ALL_FROM = 2000
+"""Of so many cases and more the ledger is replayed once, not case by case."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """rows: parts of cases. cut: columns in which texts were too long for the format. head: as in the footer."""
+
+    path: Path
+    rows: int
+    cut: tuple[str, ...]
+    head: str
+    notes: tuple[Text, ...]
+
+
+def export(
+    office: Workspace, path: Path, *, stage: str | None = None, status: str | None = None, district: str | None = None,
+    batch: str | None = None, progress: Callable[[float], None] = lambda share: None,
+) -> Written:  # fmt: skip
+    """By suffix; an existing file is replaced. Raises: InputError for another suffix, or a folder that is not there."""
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError("{path}: is written as {known}; name it so.", path=path, known=", ".join(SUFFIXES))
+    if not path.parent.is_dir():
+        raise InputError("{path}: its folder is not there; make it first.", path=path)
+    today = day_of(datetime.now(UTC))
+    with office.ledger as ledger:
+        head, notes = _head(office, ledger)
+        numbers = [row["number"] for row in ledger.rows(stage=stage, status=status, district=district, batch=batch)]
+        found = list(register.rows(_cases(ledger, sorted(numbers), progress), office.rules(today), language()))
+    fields = register.fields()
+    values = [[row.get(field.name) for field in fields] for row, _ in found]
+    cut: list[str] = []
+    if suffix == ".xlsx":
+        now = datetime.now(UTC).astimezone(BEIJING)
+        scope = office.settings.bureau.name or tr("All districts")
+        title = tr("Register of farmland patches · {scope} · {day}", scope=scope, day=today.isoformat())
+        footer = [
+            tr("Ledger: {head}; written {at} (Beijing time).", head=head, at=f"{now:%Y-%m-%d %H:%M}"),
+            tr("Areas are in mu unless said; seen from above is a clue until the ground was checked."),
+        ]
+        atomic.write_bytes(path, workbook.workbook(tr("register"), title, fields, values, footer))
+    else:
+        columns = [
+            featurefile.Column(field.name, field.type, [row[n] for row in values]) for n, field in enumerate(fields)
+        ]
+        cut = featurefile.write(path, "register", [shape for _, shape in found], columns, "EPSG:4490")
+    return Written(path, len(found), tuple(cut), head, notes)
+
+
+def _cases(ledger: Ledger, numbers: Sequence[str], progress: Callable[[float], None]) -> Sequence[Case]:
+    if len(numbers) >= REPLAY_ALL_FROM:
+        wanted = set(numbers)
+        return sorted((case for case in ledger.cases() if case.number in wanted), key=lambda case: case.number)
+    found = []
+    for n, number in enumerate(numbers):
+        found.append(ledger.case(number))
+        progress((n + 1) / len(numbers))
+    return found
+
+
+def _head(office: Workspace, ledger: Ledger) -> tuple[str, tuple[Text, ...]]:
+    """The short text of the head that is signed now, and what to say where none can be."""
+    try:
+        return heads.mark(sign_now(ledger, office.root).head), ()
+    except NothingToSign:
+        return "–", ()
+    except GengXunError as error:
+        why = {lang: tr(error.msgid, lang, **error.fields) for lang in ("zh", "en")}
+        return tr("not signed"), (both("written without a signed head: {why}", why=why),)
+
+
+# farmland that construction takes lawfully, for the 15 % ratio
+
+
+_DISTRICT = ("DISTRICT_CODE", "XZQDM", "行政区代码", "县区代码", "县区")
+_YEAR = ("YEAR", "年份", "年度", "ND")
+_UNITS: Mapping[str, float] = {
+    "m2": 1.0, "m²": 1.0, "㎡": 1.0, "平方米": 1.0, "亩": M2_PER_MU, "mu": M2_PER_MU, "公顷": 10_000.0, "ha": 10_000.0,
+}  # fmt: skip
+
+
+def construction(path: Path) -> dict[tuple[str, int], float]:
+    """(district, year) → m² of a CSV or XLSX: columns XZQDM, 年份, and an area whose heading says its unit.
+
+    Raises: InputError naming the record.
+    """
+    rows = tablefile.read(path)
+    head = [unicodedata.normalize("NFKC", name).strip() for name in rows[0]]
+    code, year = (_column(head, names) for names in (_DISTRICT, _YEAR))
+    areas = [(n, unit) for n, name in enumerate(head) if n not in (code, year) and (unit := _unit(name)) is not None]
+    if code is None or year is None or len(areas) != 1:
+        raise InputError(
+            "{path}: needs the columns XZQDM, year and one area with its unit, as 面积(亩); it has {columns}.",
+            path=path,
+            columns=", ".join(name for name in head if name) or "–",
+        )
+    (at, unit), found = areas[0], dict[tuple[str, int], float]()
+    for n, row in enumerate(rows[1:], 1):
+        if not any(row):
+            continue
+        try:
+            key = (row[code].removesuffix(".0"), int(float(row[year])))
+            value = float(row[at].replace(",", "")) * unit
+        except (ValueError, IndexError, OverflowError):
+            key, value = ("", 0), -1.0
+        if not key[0].isdigit() or not 0 <= value < 1e12:
+            raise InputError(
+                "{path}: record {n} has no district, year or area that can be read; mend it.", path=path, n=n
+            )
+        found[key] = round(found.get(key, 0.0) + value, 2)
+    return found
+
+
+def _column(head: Sequence[str], names: Sequence[str]) -> int | None:
+    return next((n for n, name in enumerate(head) if name.upper() in names), None)
+
+
+def _unit(name: str) -> float | None:
+    said: Any = re.search(r"(m2|m²|㎡|平方米|亩|mu|公顷|ha)\W*$", name, re.IGNORECASE)
+    return _UNITS[said[1].lower()] if said else None
