@@ -161,5 +161,5 @@ def record(office: Workspace, inspection: Inspection, flags: list[Flag], lease: 
 
 def next_run(office: Workspace) -> str:
     """R-YYYYMMDD-NN: the day (Beijing) and which run of it."""
-    today = f"R-{datetime.now(UTC).astimezone(BEIJING):%Y%m%d}-"
+    today = f"R-{office.ledger.clock().astimezone(BEIJING):%Y%m%d}-"
     return f"{today}{sum(i.run.startswith(today) for i in office.ledger.inspections()) + 1:02d}"

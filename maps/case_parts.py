@@ -87,17 +87,18 @@ class StageStep:
 
 @dataclass(frozen=True)
 class NextStep:
-    """What happens next. rows: (label, text): who, due, after that."""
+    """What happens next. rows: (label, text): who, due, after that. overdue: its last day has passed."""
 
     title: Text
     rows: tuple[tuple[Text, Text], ...]
     open: bool = True
+    overdue: bool = False
 
 
 @dataclass(frozen=True)
 class Happening:
-    """One line of 经过. href: the page of the run that saw it,
-    relative to the language's root; None = no link."""
+    """One line of 经过. href: the page of the run that saw it, relative to the language's root; None = no
+    link. kind: of the event. icon: "" = none. count: events in this line. struck: corrected by a later one."""
 
     seq: int
     at: datetime
@@ -105,6 +106,70 @@ class Happening:
     text: Text
     href: str | None = None
     machine: bool = True
+    icon: str = ""
+    kind: str = ""
+    count: int = 1
+    struck: bool = False
+
+
+@dataclass(frozen=True)
+class VerdictLine:
+    """What was found on the ground, when, by which role. unlawful: the one place where 违法 may stand."""
+
+    name: Text
+    day: date
+    role: Text
+    unlawful: bool
+    text: Text | None = None
+
+
+@dataclass(frozen=True)
+class GateLine:
+    """One gate of 销号: met None = not asked for by this kind of closing."""
+
+    key: str
+    name: Text
+    met: bool | None
+    value: Text
+    missing: Text | None
+
+
+@dataclass(frozen=True)
+class RecheckLine:
+    """What one later scene says of a part. counts: it stands for or against the closing."""
+
+    at: datetime
+    scene: Text
+    verdict: str
+    word: Text
+    text: Text
+    figures: tuple[Text, ...]
+    counts: bool
+    pixels: int
+    flight: bool
+
+
+@dataclass(frozen=True, eq=False)
+class PartView:
+    """A part of the ground: the whole case (id "") until it is split. gates_of: the kind of closing that
+    ``gates`` belong to. beside: 并行事项, (label, text). overridden: why it was closed against the gates."""
+
+    id: str
+    number: str
+    status: Status
+    geometry: BaseGeometry
+    patch_m2: float
+    farmland_m2: float
+    basic_m2: float
+    verdict: VerdictLine | None
+    next: NextStep
+    gates: tuple[GateLine, ...]
+    gates_of: Text | None
+    rechecks: tuple[RecheckLine, ...]
+    beside: tuple[tuple[Text, Text], ...]
+    outcome: Text | None = None
+    overridden: Text | None = None
+    overdue: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,6 +190,7 @@ class CasePage:
     geometry: EPSG:4490. before_id, after_id: the pair that raised the flag, ids in ``scenes``.
     marks: where 中 and 高 begin on the confidence bar, and confidence_word where it lies.
     layers: (kind, editions) that the flag was computed with. confirmed: how often it was seen again.
+    parts: one, or those of a split case. began: between which dates it began. clues: from outside.
     """
 
     number: str
@@ -152,3 +218,15 @@ class CasePage:
     as_of: datetime
     relapses: int = 0
     confirmed: int = 0
+    parts: tuple[PartView, ...] = ()
+    began: Text | None = None
+    clues: tuple[Text, ...] = ()
+
+    @property
+    def entries(self) -> int:
+        """Events told; photos that came together are one line of several."""
+        return sum(one.count for one in self.happenings)
+
+    @property
+    def overdue(self) -> bool:
+        return any(part.overdue for part in self.parts)

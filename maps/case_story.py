@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from shapely.geometry.base import BaseGeometry
@@ -12,14 +12,17 @@ from shapely.geometry.base import BaseGeometry
 from geodata.layers import Kind
 from geodata.scene import Scene
 from geodata.words import Text, both
-from maps.case_parts import Area, AreaRow, CasePage, Ground, Happening, NextStep, SceneView, Seal, StageStep
+from maps.case_events import Rules, Telling, clue_text, happenings, hidden_names
+from maps.case_life import Gates, next_step, part_view, stages
+from maps.case_parts import Area, AreaRow, CasePage, Ground, NextStep, SceneView, Seal
 from maps.chips import Chip
-from maps.style import BEIJING, date_bj, m2_text, mu_text
+from maps.style import BEIJING, m2_text, mu_text
 from pipeline import flags as flag_files
 from pipeline import triage
 from pipeline.cases import case as cases
-from pipeline.cases.case import Case, Status
+from pipeline.cases.case import Case, Part
 from pipeline.cases.events import Event
+from pipeline.cases.standards import standards
 from pipeline.inspection import Inspection
 from pipeline.overlay import Occupied
 
@@ -39,32 +42,7 @@ LAYER_NAMES: Mapping[str, str] = {
     Kind.BOUNDARY: "Boundary",
 }
 
-ROLES: Mapping[str, str] = {
-    "remote_sensing": "remote sensing",
-    "enforcement": "enforcement",
-    "legal": "legal review",
-    "leader": "leader",
-    "county": "county office",
-    "township": "township",
-    "field": "field staff",
-    "reviewer": "reviewer",
-}
-
 _SHA256 = re.compile("[0-9a-f]{64}")
-
-_TITLES: Mapping[str, str] = {
-    "FOUND": "Found",
-    "SEEN_AGAIN": "Seen again in later imagery",
-    "RELAPSED": "Relapsed, reopened under the same number",
-    "DISPATCHED": "Dispatched",
-    "CHECKED": "Checked on the ground",
-    "DISMISSED": "Dismissed",
-    "ORDERED": "Rectification ordered",
-    "REPORTED": "Rectification reported",
-    "RETURNED": "Returned",
-    "CLOSED": "Closed",
-    "SUPPLEMENTED": "Addition kept",
-}
 
 
 def case_page(
@@ -79,6 +57,8 @@ def case_page(
     clouds: Mapping[str, float] | None = None,
     verified: Any = None,
     runs: Mapping[str, str] | None = None,
+    rules: Rules = standards,
+    gates: Gates | None = None,
 ) -> CasePage:
     """The page of ``case``.
 
@@ -87,13 +67,17 @@ def case_page(
     ``geodata.layers.Kind``: FARMLAND for parcels of any land use (label "0101 水田"),
     BASIC_FARMLAND, others. chips: {scene id: Chip}; a scene without one is shown greyed.
     clouds: {scene id: per cent of the patch under cloud}. verified: ``ledger.Verified``.
-    runs: {inspection id: href of its page from the language's root}.
+    runs: {inspection id: href of its page from the language's root}. rules: what is in force on a day.
+    gates: of a part that waits for acceptance (``Ledger.gates``); None shows none before the closing.
     """
     first = flag_files.from_json(case.flags[0])
     told = tuple(sorted(events, key=lambda event: -event.seq))
     seen_by = {one.id: one for one in inspections}
     founding = next((seen_by[id_] for id_ in map(_inspection_id, reversed(told)) if id_ in seen_by), None)
     sure = cases.confidence(case)
+    telling = Telling(
+        rules, seen_by, runs or {}, hidden_names(told), frozenset(getattr(verified, "clock_back", ()) or ())
+    )
     return CasePage(
         number=case.number,
         status=case.status,
@@ -112,14 +96,17 @@ def case_page(
         doubts=first.doubts,
         precision=both("Fewer than 20 of this kind have been checked on the ground: no precision is given yet."),
         area=area(first.occupied),
-        stages=_stages(case, told),
-        next=_next(case),
-        happenings=tuple(_happening(event, seen_by, runs or {}, verified) for event in told),
+        stages=stages(case, told),
+        next=_next(case, telling, as_of),
+        happenings=happenings(told, telling),
         seal=_seal(verified),
         layers=layer_names(first.layers or (founding.layers if founding else {})),
         as_of=as_of,
         relapses=case.relapses,
         confirmed=_dates(case) - 1,
+        parts=tuple(part_view(case, part, telling, as_of, _dates(case), gates) for part in case.parts),
+        began=((case.dated or {}).get("interval") or {}).get("text"),
+        clues=tuple(clue_text(clue) for clue in case.clues),
     )
 
 
@@ -220,124 +207,25 @@ def _seal(verified: Any) -> Seal | None:
     return Seal(bool(verified.ok), int(verified.events), verified.first_bad, str(verified.head or ""))
 
 
-def _stages(case: Case, events: Sequence[Event]) -> tuple[StageStep, ...]:
-    """发现 → 整改中 → 待验收 → 销号; the current one with its date, the rest with what they wait for."""
-    since = {event.kind: event.at for event in sorted(events, key=lambda event: event.seq)}
-    now = max(since.values(), default=case.found_at)
-
-    def day(at: datetime) -> str:
-        return date_bj(at, now)
-
-    found = case.status if case.status in (Status.SUSPECTED, Status.DISPATCHED) else Status.DISPATCHED
-    order = (found, Status.RECTIFYING, Status.REPORTED, Status.CLOSED)
-    titles = ("Found", "Rectifying", "To accept", "Closing")
-    waits = ("", "after the ground check", "after imagery looked again", "accepted by a second person")
-    if case.status is Status.DISMISSED:
-        return (
-            StageStep(Status.SUSPECTED, both("Found"), both("on {day}", day=day(case.found_at)), "done"),
-            StageStep(Status.DISMISSED, both("Dismissed"), both("counts in no closing rate"), "current"),
-        )
-    at = order.index(case.status)
-    steps = []
-    for index, (status, title, wait) in enumerate(zip(order, titles, waits, strict=True)):
-        state = "done" if index < at else "current" if index == at else "future"
-        if index == 0:
-            word = "suspected since {day}" if case.status is Status.SUSPECTED else "on {day}"
-            note = both(word, day=day(case.found_at))
-        elif state == "current":
-            note = both("since {day}", day=day(now))
-        else:
-            note = both(wait) if state == "future" else both("done")
-        steps.append(StageStep(status, both(title), note, state))
-    return tuple(steps)
+def _next(case: Case, telling: Telling, as_of: datetime) -> NextStep:
+    """Of the part that is due first; of one that stands still open; else of the least advanced."""
+    part = min(case.parts, key=lambda one: (_urgency(one), cases.ORDER.index(one.status)))
+    found = next_step(case, part, telling, as_of, _dates(case))
+    if not part.id:
+        return found
+    title = both("Part {part}: {title}", part=part.id, title=found.title)
+    return NextStep(title, found.rows, found.open, found.overdue)
 
 
-_NEXT: Mapping[Status, tuple[str, str, str, str]] = {
-    Status.SUSPECTED: (
-        "Dispatch to {where} for a check on the ground",
-        "enforcement office, {district}",
-        "none before dispatch",
-        "Until the check on the ground this is a clue, not a finding.",
-    ),
-    Status.DISPATCHED: (
-        "Check on the ground, with photos",
-        "{where}, field staff",
-        "as dispatched",
-        "The verdict decides: rectify, complete the formalities, or not upheld.",
-    ),
-    Status.RECTIFYING: (
-        "Rectify, and report it done",
-        "{where}, with the party concerned",
-        "as ordered",
-        "New imagery looks again, then a second person accepts.",
-    ),
-    Status.REPORTED: (
-        "Look again with new imagery, then accept",
-        "a second person, not the one who reported",
-        "with the next clear scene",
-        "Accepted: closed. Not agreed: returned with the reason.",
-    ),
-    Status.CLOSED: (
-        "Nothing due; the ground stays watched",
-        "the system, at every inspection",
-        "none",
-        "A relapse reopens the same number.",
-    ),
-    Status.DISMISSED: (
-        "Nothing due: dismissed",
-        "nobody",
-        "none",
-        "Kept with its reason; counts in no closing rate.",
-    ),
-}
-"""What is to be done, whose turn it is, until when, and what follows."""
-
-_SEEN_ONCE = (
-    "Wait for a second clear scene to confirm it",
-    "remote sensing team, at the next inspection",
-    "none before dispatch",
-    "Seen again: more certain, dispatched to {where} for a check on the ground. "
-    "Not seen again: dismissed by a person, with the reason.",
-)
-
-
-def _next(case: Case) -> NextStep:
-    """What happens now. A clue is called a clue until the ground was checked."""
-    where = case.township_name or case.district_name or case.district_code
-    district = case.district_name or case.district_code
-    once = case.status is Status.SUSPECTED and _dates(case) < 2
-    title, *rows = (
-        both(msgid, where=where, district=district) for msgid in (_SEEN_ONCE if once else _NEXT[case.status])
-    )
-    labels = (both("Whose turn"), both("Due"), both("After that"))
-    done = case.status in (Status.CLOSED, Status.DISMISSED)
-    return NextStep(title, tuple(zip(labels, rows, strict=True)), open=not done)
+def _urgency(part: Part) -> tuple[bool, str]:
+    due = part.due if part.due and not part.paused_on else None
+    return (due is None, due["on"] if due else date.max.isoformat())
 
 
 def _dates(case: Case) -> int:
-    """In how many later scenes it was seen; two flags of one scene are one."""
-    return len({flag["change"]["after_id"] for flag in case.flags})
-
-
-def _happening(event: Event, seen_by: Mapping[str, Inspection], runs: Mapping[str, str], verified: Any) -> Happening:
-    machine = event.role == "system"
-    role = both(ROLES.get(event.role, event.role))
-    by = both("{name} (system)", name=event.by) if machine else both("{name}, {role}", name=event.by, role=role)
-    inspection = seen_by.get(_inspection_id(event))
-    text = both("by {by}", by=by)
-    if inspection is not None:
-        text = both("inspection {run} · by {by}", run=inspection.run, by=by)
-    elif event.payload.get("reason"):
-        text = both("{reason} · by {by}", reason=_text(event.payload["reason"]), by=by)
-    if event.seq in getattr(verified, "clock_back", ()):
-        text = both("{text} · the clock ran back here; order is by entry", text=text)
-    href = runs.get(inspection.id) if inspection is not None else None
-    return Happening(event.seq, event.at, both(_TITLES.get(event.kind, event.kind)), text, href, machine)
+    """In how many later scenes it was seen; two flags of one scene are one, clues from outside name none."""
+    return len(cases.scenes_that_saw(case))
 
 
 def _inspection_id(event: Event) -> str:
     return str(event.payload.get("inspection", ""))
-
-
-def _text(value: Any) -> Any:
-    return value if isinstance(value, Mapping) and "zh" in value else str(value)

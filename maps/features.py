@@ -50,8 +50,7 @@ def district(code: str, name: str, geometry: BaseGeometry) -> District:
 def page_row(case: Case, *, chip: str | None = None) -> dict[str, Any]:
     """``case_row`` of a case with what the overview shows beside it.
 
-    chip: address of its thumbnail, from the site's root. due_at and closed_at: ISO times, None
-    while no step of the case's life sets them.
+    chip: address of its thumbnail, from the site's root.
     """
     return {**case_row(case), "chip": chip}
 
@@ -69,7 +68,8 @@ def days_left(due: str | datetime | None, as_of: datetime | None) -> int | None:
     if due is None or as_of is None:
         return None
     moment = datetime.fromisoformat(due) if isinstance(due, str) else due
-    return (moment.astimezone(BEIJING).date() - as_of.astimezone(BEIJING).date()).days
+    day = moment.astimezone(BEIJING).date() if moment.tzinfo else moment.date()  # a bare day is Beijing's
+    return (day - as_of.astimezone(BEIJING).date()).days
 
 
 def levels(districts: Iterable[District], names: Mapping[str, str] | None = None) -> dict[str, dict[str, District]]:

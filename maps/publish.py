@@ -28,10 +28,13 @@ from geodata.errors import InputError
 from geodata.scene import Scene
 from geodata.words import LANGUAGES, Text
 from maps import assets, case_map, features, overview, run_page, style
+from maps.case_events import Rules
+from maps.case_life import Gates
 from maps.chips import Bounds, Chip, encode, thumbnail
 from maps.features import District
 from pipeline.cases.case import Case
 from pipeline.cases.events import Event
+from pipeline.cases.standards import standards
 from pipeline.flags import Flag, from_json
 from pipeline.inspection import Inspection
 
@@ -85,13 +88,16 @@ def publish(
     thumbs: Mapping[str, Picture] | None = None,
     map_number: str = "",
     as_of: datetime | None = None,
+    rules: Rules = standards,
+    gates: Gates | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Published:
     """Write the whole site beside ``site`` and let it take the place of the old one at the end.
 
     chips: {scene id: Picture} for a case, asked for once a case. inspected_at: {inspection id: when}.
     scenes, thumbs: of the inspections, by scene id. verified: ``ledger.Verified`` or None. as_of: the
-    newest event's time unless given. progress: (pages done, pages in all). Raises InputError where
+    newest event's time unless given. rules: what is in force on a day. gates: of a part that waits for
+    acceptance (``Ledger.gates``). progress: (pages done, pages in all). Raises InputError where
     ``site`` holds something that is not a published site.
     """
     _refuse_foreign(site)
@@ -105,6 +111,8 @@ def publish(
         scenes=dict(scenes or {}),
         inspected_at=at,
         map_number=map_number,
+        rules=rules,
+        gates=gates,
     )
     pages, done = len(cases) + len(inspections) + 1, 0
     with replacing_folder(site) as folder:
@@ -153,6 +161,8 @@ class _Told:
     scenes: Mapping[str, Scene]
     inspected_at: Mapping[str, datetime]
     map_number: str
+    rules: Rules = standards
+    gates: Gates | None = None
     assets: Mapping[str, str] = field(default_factory=assets.names)
 
     @property
@@ -236,6 +246,8 @@ def _case(
         clouds=around.clouds,
         verified=told.verified,
         runs={one.id: run_page.page_path(one.id) for one in mine},
+        rules=told.rules,
+        gates=told.gates,
     )
     path = case_map.page_path(case.number)
     for lang in LANGUAGES:

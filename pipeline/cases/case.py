@@ -141,7 +141,7 @@ def evolve(case: Case | None, event: Event) -> Case:
         _allowed(None, kind, event)
         return _found(event)
     named = payload.get("part", "")
-    whole = kind in WHOLE or (kind is Kind.EVIDENCE and not named)
+    whole = kind in WHOLE or (kind in (Kind.EVIDENCE, Kind.DATED, Kind.SUPPLEMENT) and not named)
     touched = case.parts if whole else (case.part(named),)
     _allowed(case.status if whole else touched[0].status, kind, event)
     case = replace(case, version=case.version + 1, latest_at=max(case.latest_at, event.at))

@@ -200,7 +200,7 @@ def events() -> list[Event]:
     return [
         event(3, "FOUND", "2026-09-24", {"inspection": inspection().id, "flag": to_json(flag())}),
         event(9, "SEEN_AGAIN", "2026-10-15", {"inspection": "later", "flag": to_json(flag("f2", 0.95, "s1", "s4"))}),
-        event(12, "DISPATCHED", "2026-10-16", {"reason": "影像二期确认"}, "刘敏", "enforcement"),
+        event(12, "DISPATCHED", "2026-10-16", {"reason": "影像二期确认"}, "刘敏", "remote_sensing"),
     ]
 
 
