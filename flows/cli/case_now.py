@@ -11,7 +11,7 @@ import click
 from flows.cli.case_words import BATCH_ONLY, BY_PERSONS, slug
 from flows.settings import Workspace
 from geodata.words import language, tr
-from pipeline.cases import proceeding, steps, transfer
+from pipeline.cases import beside, proceeding, steps, transfer
 from pipeline.cases.case import Case, Part
 from pipeline.cases.closing import SHOT_NAMES
 from pipeline.cases.events import Kind, Role
@@ -85,7 +85,7 @@ def _more(ledger: Ledger, case: Case, part: Part, kind: Kind, rules: Standards, 
                                     "documents": list(r.documents)} for r in rules_now]}  # fmt: skip
     if kind is Kind.ACCEPTED:
         return {"gates": [to_plain(gate) for gate in ledger.gates(case.number, part=part.id)]}
-    known = steps.facts(case, part)
+    known = beside.facts(case, part)
     now = day_of(datetime.now(UTC))
     if kind is Kind.PROCEEDING:
         running: list[Any] = [*part.proceedings.values()] or [None]

@@ -23,14 +23,13 @@ import sqlalchemy as sa
 from geodata.errors import InputError, LedgerDamaged
 from geodata.layers import Kind as LayerKind
 from geodata.words import Text
-from pipeline.cases import tables
+from pipeline.cases import known, tables
 from pipeline.cases.audit import Verified, audit
 from pipeline.cases.case import Case, replay
 from pipeline.cases.closing import Gate
 from pipeline.cases.database import open_engine, reading
 from pipeline.cases.database import writing as writing_to
 from pipeline.cases.events import Actor, Event, Kind, from_row
-from pipeline.cases.facts import VIOLATION
 from pipeline.cases.lease import Lease, LeaseHeld, LeaseLost, check, hold
 from pipeline.cases.refusal import StepRefused
 from pipeline.cases.standards import Standards, standards
@@ -132,11 +131,11 @@ class Ledger:
             writing = Writing(connection, self.clock(), by)
             case = writing.case(number)
             asked = {**payload, "part": part or payload.get("part", "")}
-            known = _already(connection, case, kind, asked)
-            if known is not None:
-                return known
+            same = known.already(connection, case, kind, asked)
+            if same is not None:
+                return same
             if kind is Kind.CORRECTED:
-                _of_this_case(connection, number, asked.get("corrects"))
+                known.of_this_case(connection, number, asked.get("corrects"))
             world = self._world(connection, case, kind, asked)
             late = expect_version is not None and expect_version < case.version
             try:
@@ -159,7 +158,7 @@ class Ledger:
             if lease is not None:
                 check(connection, lease)
             writing = Writing(connection, self.clock(), by)
-            fresh = [(flag, about) for flag, about in clues if not _clue_known(connection, about)]
+            fresh = [(flag, about) for flag, about in clues if not known.clue_known(connection, about)]
             numbers, new = _placed(writing, [flag for flag, _ in fresh])
             writing.load({numbers[flag.id] for flag, _ in fresh if flag.id not in new})
             for flag, about in fresh:
@@ -195,8 +194,10 @@ class Ledger:
     def _world(self, connection: sa.Connection, case: Case, kind: Kind, payload: Mapping[str, Any]) -> World:
         """What the step is judged by: a clock that ran back moves no deadline."""
         at = max(self.clock(), case.latest_at)
-        sha = {str(payload["sha256"])} if kind is Kind.EVIDENCE else _held(case)
-        return World(at, self.rules(_today(at)), _elsewhere(connection, case.number, sha), _earlier(connection, case))
+        sha = {str(payload["sha256"])} if kind is Kind.EVIDENCE else known.held(case)
+        return World(
+            at, self.rules(_today(at)), known.elsewhere(connection, case.number, sha), known.earlier(connection, case)
+        )
 
     def rows(
         self,
@@ -216,7 +217,8 @@ class Ledger:
         district: the beginning of a district's or township's code. due_before: with a last day earlier
         than it (overdue: today)."""
         table = tables.cases.c
-        query = sa.select(table.row).order_by(table.urgency.desc(), table.number).limit(limit)
+        order = table.urgency.desc(), table.number
+        query = sa.select(table.row).order_by(*order)
         given = {"stage": stage, "status": status, "kind": kind, "assignee": assignee, "party": party}
         for name, value in given.items():
             if value is not None:
@@ -231,6 +233,9 @@ class Ledger:
             query = query.where(table.number.in_(sa.select(tables.clues.c.case).where(tables.clues.c.batch == batch)))
         if due_before is not None:
             query = query.where(table.due_at < due_before.isoformat())
+        if limit is not None:  # sort the numbers first: the rows are long
+            first = query.with_only_columns(table.number).limit(limit)
+            query = sa.select(table.row).where(table.number.in_(first)).order_by(*order)
         with reading(self.engine) as connection:
             return [json.loads(row) for row in connection.execute(query).scalars()]
 
@@ -302,8 +307,8 @@ class Ledger:
 
 
 def _inspection(connection: sa.Connection, id: str) -> Inspection | None:
-    known = sa.select(tables.events).join(tables.inspections, tables.inspections.c.seq == tables.events.c.seq)
-    row = connection.execute(known.where(tables.inspections.c.id == id)).mappings().first()
+    recorded = sa.select(tables.events).join(tables.inspections, tables.inspections.c.seq == tables.events.c.seq)
+    row = connection.execute(recorded.where(tables.inspections.c.id == id)).mappings().first()
     return None if row is None else from_json(from_row(row).payload)
 
 
@@ -325,10 +330,10 @@ def _placed(writing: Writing, flags: Sequence[Flag]) -> tuple[dict[str, str], se
 
 
 def _recorded(writing: Writing, inspection: Inspection, flags: Sequence[Flag], rules: Standards) -> Recorded:
-    known = writing.known(flags)
-    fresh = [f for f in flags if f.id not in known]
+    before = writing.known(flags)
+    fresh = [f for f in flags if f.id not in before]
     numbers, new = _placed(writing, fresh)
-    again = [f for f in flags if f.id in known or f.id not in new]
+    again = [f for f in flags if f.id in before or f.id not in new]
     again_numbers = sorted({numbers[f.id] for f in fresh if f.id not in new} - {numbers[i] for i in new})
     writing.load(again_numbers)
     kinds = {f.id: Kind.FOUND if f.id in new else seen_as(writing.cases.get(numbers[f.id]), f) for f in fresh}
@@ -352,74 +357,6 @@ def _recorded(writing: Writing, inspection: Inspection, flags: Sequence[Flag], r
             payload = decide(case, kind, payload, writing.by, World(max(writing.now, case.latest_at), rules))
         writing.append(kind, number, payload)
     return Recorded(list(stored.cases_new), again_numbers, False, stored)
-
-
-def _already(connection: sa.Connection, case: Case, kind: Kind, payload: Mapping[str, Any]) -> Event | None:
-    """The event that said the same: a file that is on record, a scene whose verdict has not changed since."""
-    part, seq = str(payload.get("part") or ""), None
-    if kind is Kind.EVIDENCE:
-        table = tables.evidence.c
-        same = (table.case == case.number) & (table.sha256 == payload.get("sha256")) & (table.part == part)
-        seq = connection.execute(sa.select(table.seq).where(same)).scalar()
-    elif kind is Kind.RECHECKED:
-        held = case.part(part).rechecks if part or len(case.parts) == 1 else ()
-        said = payload["recheck"]
-        last = next((i for i in reversed(held) if i["recheck"]["scene_id"] == said["scene_id"]), None)
-        if last is not None and last["recheck"]["verdict"] == said["verdict"]:
-            seq = last["seq"]
-    if seq is None:
-        return None
-    row = connection.execute(sa.select(tables.events).where(tables.events.c.seq == seq)).mappings().one()
-    return from_row(row)
-
-
-def _of_this_case(connection: sa.Connection, number: str, seq: object) -> None:
-    """StepRefused unless ``seq`` is an event of the case."""
-    table = tables.events.c
-    known = sa.select(table.seq).where(table.case == number)
-    if str(seq) not in {str(one) for one in connection.execute(known).scalars()}:
-        raise StepRefused(
-            "{number}: seq {seq} is no event of this case; see `gengxun case show`.", number=number, seq=seq
-        )
-
-
-def _clue_known(connection: sa.Connection, about: Mapping[str, Any]) -> bool:
-    table = tables.clues.c
-    same = (table.source == about["source"]) & (table.batch == about["batch"]) & (table.clue_id == about["clue_id"])
-    return connection.execute(sa.select(table.seq).where(same)).first() is not None
-
-
-def _held(case: Case) -> set[str]:
-    return {item["sha256"] for part in case.parts for item in part.evidence}
-
-
-def _elsewhere(connection: sa.Connection, number: str, sha: set[str]) -> dict[str, list[str]]:
-    """{sha256: other cases that hold the same bytes}."""
-    table, found = tables.evidence.c, dict[str, list[str]]()
-    if sha:
-        query = sa.select(table.sha256, table.case).where(table.sha256.in_(sorted(sha)), table.case != number)
-        for one, other in connection.execute(query.distinct().order_by(table.case)):
-            found.setdefault(one, []).append(other)
-    return found
-
-
-def _earlier(connection: sa.Connection, case: Case) -> list[tuple[str, datetime, float, float, str]] | None:
-    """What the parties of this case did in others; None where no party is known."""
-    parties = {part.verdict["party"] for part in case.parts if part.verdict and part.verdict.get("party")}
-    if not parties:
-        return None
-    acts, cases = tables.acts.c, tables.cases.c
-    latest = sa.select(sa.func.max(acts.seq)).group_by(acts.case, acts.part)
-    query = (
-        sa.select(acts.case, acts.at, acts.basic_farmland_m2, acts.farmland_gross_m2, cases.status)
-        .join(tables.cases, cases.number == acts.case)
-        .where(acts.party.in_(sorted(parties)), acts.case != case.number)
-        .where(acts.verdict == VIOLATION, acts.seq.in_(latest))
-        .order_by(acts.seq)
-    )
-    return [
-        (n, datetime.fromisoformat(at), basic, farm, status) for n, at, basic, farm, status in connection.execute(query)
-    ]
 
 
 RESTING = frozenset({Kind.VERDICT, Kind.REPORTED, Kind.ACCEPTED, Kind.RETURNED})

@@ -1,0 +1,76 @@
+"""One step as it was asked for, and what it is judged by. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from pipeline.cases.case import Case, Part
+from pipeline.cases.events import Actor
+from pipeline.cases.facts import Reader, day_of
+from pipeline.cases.refusal import StepRefused
+from pipeline.cases.standards import Standards
+from pipeline.cases.workdays import Due
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """What a step is judged by beside the case. at: now, never before the case's last event.
+
+    elsewhere: {sha256: other cases that hold the same bytes}. earlier: acts of the same party in other
+    cases, (number, at, basic farmland m², farmland m², status); None where no party is known.
+    """
+
+    at: datetime
+    standards: Standards
+    elsewhere: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    earlier: Sequence[tuple[str, datetime, float, float, str]] | None = None
+
+    @property
+    def today(self) -> date:
+        return day_of(self.at)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One step as it was asked for. raw: as given; payload: without what only ``decide`` may say."""
+
+    case: Case
+    part: Part
+    raw: dict[str, Any]
+    payload: dict[str, Any]
+    by: Actor
+    world: World
+
+    def refuse(self, msgid: str, **fields: object) -> StepRefused:
+        return StepRefused(msgid, number=self.case.number + (f"_{self.part.id}" if self.part.id else ""), **fields)
+
+    def day(self, name: str) -> date | None:
+        reader = Reader({"zh": name, "en": name}, self.raw)
+        return reader.day(name) if reader.has(name) else None
+
+    def due(self, what: str, given: date | None = None) -> dict[str, Any] | None:
+        """The last day for ``what``: as given, else by the deadline of that key; None where there is none."""
+        today = self.world.today
+        if given is not None:
+            if given <= today:
+                raise self.refuse("{number}: the last day {day} is not after today; give a later one.", day=given)
+            return {"what": what, "on": given.isoformat(), "provisional": False, "from": today.isoformat()}
+        rule = self.world.standards.deadlines.get(what)
+        if rule is None:
+            return None
+        return due_json(what, today, rule.due(today, self.world.standards.calendar), rule.roll)
+
+
+def due_json(what: str, start: date, due: Due, roll: bool) -> dict[str, Any]:
+    return {
+        "what": what,
+        "on": due.day.isoformat(),
+        "provisional": due.provisional,
+        "from": start.isoformat(),
+        "n": due.n,
+        "unit": due.unit,
+        "roll": roll,
+    }

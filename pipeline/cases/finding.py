@@ -1,0 +1,141 @@
+"""发现: what dispatch, check, split and verdict must bring. Each completes a payload or refuses it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import shapely
+from shapely.geometry import shape
+
+from geodata.area import M2_PER_MU, mu
+from geodata.words import Text, both
+from pipeline.cases import closing, evidence
+from pipeline.cases.asked import Asked
+from pipeline.cases.case import AREAS, scenes_that_saw
+from pipeline.cases.rows import basic_m2
+from pipeline.cases.table import Status
+from pipeline.plain import to_plain
+
+SPLIT_TOLERANCE_M2 = 0.01 * M2_PER_MU
+"""The identity of the areas holds to 0.01 亩 (domain: verification form)."""
+
+
+def dispatched(asked: Asked) -> dict[str, Any]:
+    """Only what is confirmed is worth a visit: by a second scene, a clue from outside, or a person who says why."""
+    case = asked.case
+    if len(scenes_that_saw(case)) > 1:
+        confirmed = "imagery"
+    elif case.clues:
+        confirmed = "clue"
+    elif asked.payload.get("reason"):
+        confirmed = "person"
+    else:
+        raise asked.refuse(
+            "{number}: one scene alone has seen it; wait for a second clear one,"
+            " or say with reason=… why it is worth a visit."
+        )
+    return {**asked.payload, "confirmed_by": confirmed, "due": asked.due("check", asked.day("due_on"))}
+
+
+def opened_again(asked: Asked) -> dict[str, Any]:
+    return {**asked.payload, "due": asked.due("check")}
+
+
+def postponed(asked: Asked) -> dict[str, Any]:
+    again = asked.day("again_on")
+    if again is None or again <= asked.world.today:
+        raise asked.refuse("{number}: again_on {day} is not after today; give the next day.", day=again)
+    return {**asked.payload, "again_on": again.isoformat()}
+
+
+def evidence_of(asked: Asked) -> dict[str, Any]:
+    """The facts read from the file, and what they say against the ground: told, never a reason to refuse."""
+    item = evidence.from_json(asked.payload)
+    seen = judged(asked, item)
+    findings = [to_plain(finding) for finding in seen.findings]
+    return {**asked.payload, **evidence.to_json(item), "in_place": seen.in_place, "findings": findings}
+
+
+def judged(asked: Asked, item: evidence.Evidence) -> evidence.Judged:
+    unchanged = [flag["before_at"] for flag in asked.case.flags if flag.get("before_at")]
+    return evidence.judge(
+        item,
+        asked.part.geometry if asked.payload.get("part") or len(asked.case.parts) == 1 else asked.case.geometry,
+        change_after=datetime.fromisoformat(max(unchanged)) if unchanged else None,
+        used_in=asked.world.elsewhere.get(item.sha256, ()),
+    )
+
+
+def split(asked: Asked) -> dict[str, Any]:
+    """parts: [{"occupied": overlay.Occupied as JSON}, …]; ids are given here and never again."""
+    parts = asked.payload["parts"]
+    if asked.part.proceedings or asked.part.transfers:
+        raise asked.refuse("{number}: a proceeding or transfer is of the whole; split before it is opened.")
+    if not isinstance(parts, list) or len(parts) < 2:
+        raise asked.refuse("{number}: a split needs two parts or more.")
+    first = 1 + asked.case.split
+    children = [{"id": str(first + n), "occupied": part["occupied"]} for n, part in enumerate(parts)]
+    for name in AREAS:
+        before, after = asked.part.ground[name], sum(c["occupied"][name] for c in children)
+        if abs(before - after) > SPLIT_TOLERANCE_M2:
+            raise asked.refuse(
+                "{number}: {area} is {before} mu before the split and {after} mu after it;"
+                " the parts must cover the same ground.",
+                area=both(name),
+                before=f"{mu(before):.3f}",
+                after=f"{mu(after):.3f}",
+            )
+    shapes = [shape(c["occupied"]["geometry"]) for c in children]
+    least = min(s.area for s in shapes)
+    if any(shapely.area(shapely.intersection(a, b)) > 1e-3 * least for n, a in enumerate(shapes) for b in shapes[:n]):
+        raise asked.refuse("{number}: two parts of the split lie over one another; cut them apart.")
+    return {**asked.payload, "parts": children}
+
+
+def verdict(asked: Asked) -> dict[str, Any]:
+    standards, payload = asked.world.standards, asked.payload
+    rule = standards.verdicts.get(str(payload["verdict"]))
+    if rule is None:
+        raise asked.refuse(
+            "{number}: {verdict} is no verdict; known are {known}.",
+            verdict=payload["verdict"],
+            known=", ".join(standards.verdicts),
+        )
+    wrong = rule.wrong(payload)
+    if wrong is not None:
+        raise asked.refuse("{number}: {wrong}", wrong=wrong)
+    _photos(asked, rule.photos, rule.name)
+    checked = asked.day("checked_on") or asked.world.today
+    if checked > asked.world.today:
+        raise asked.refuse("{number}: checked_on {day} lies in the future.", day=checked)
+    accept = rule.leads_to == "accept"
+    return {
+        **payload,
+        "sub": str(payload.get("sub") or ""),
+        "checked_on": checked.isoformat(),
+        "leads_to": rule.leads_to,
+        "outcome": rule.outcome,
+        "standard": {"valid_from": rule.valid_from.isoformat(), "source": rule.source, "digest": standards.digest},
+        "farmland_gross_m2": asked.part.ground["farmland_gross_m2"],
+        "basic_farmland_m2": basic_m2(asked.part.ground),
+        "to": (Status.REPORTED if accept else Status.RECTIFYING).value,
+        "due": asked.due("accept" if accept else "rectify"),
+    }
+
+
+def _photos(asked: Asked, wanted: Mapping[str, int], of: Text) -> None:
+    held: dict[str, int] = {}
+    for item in asked.part.evidence:
+        if item["kind"] == "photo":
+            held[item["shot"]] = held.get(item["shot"], 0) + 1
+    for shot, least in wanted.items():
+        if held.get(shot, 0) < least:
+            raise asked.refuse(
+                "{number}: {of} needs {least} photos of the kind {shot}; there are {held}.",
+                of=of,
+                least=least,
+                shot=both(closing.SHOT_NAMES[shot]),
+                held=held.get(shot, 0),
+            )

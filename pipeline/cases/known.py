@@ -1,0 +1,83 @@
+"""[io] What the ledger knows beside a case when a step is asked for: the same file, other cases, earlier acts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from pipeline.cases import tables
+from pipeline.cases.case import Case
+from pipeline.cases.events import Event, Kind, from_row
+from pipeline.cases.facts import VIOLATION
+from pipeline.cases.refusal import StepRefused
+
+
+def already(connection: sa.Connection, case: Case, kind: Kind, payload: Mapping[str, Any]) -> Event | None:
+    """The event that said the same: a file that is on record, a scene whose verdict has not changed since."""
+    part, seq = str(payload.get("part") or ""), None
+    if kind is Kind.EVIDENCE:
+        table = tables.evidence.c
+        same = (table.case == case.number) & (table.sha256 == payload.get("sha256")) & (table.part == part)
+        seq = connection.execute(sa.select(table.seq).where(same)).scalar()
+    elif kind is Kind.RECHECKED:
+        held = case.part(part).rechecks if part or len(case.parts) == 1 else ()
+        said = payload["recheck"]
+        last = next((i for i in reversed(held) if i["recheck"]["scene_id"] == said["scene_id"]), None)
+        if last is not None and last["recheck"]["verdict"] == said["verdict"]:
+            seq = last["seq"]
+    if seq is None:
+        return None
+    row = connection.execute(sa.select(tables.events).where(tables.events.c.seq == seq)).mappings().one()
+    return from_row(row)
+
+
+def of_this_case(connection: sa.Connection, number: str, seq: object) -> None:
+    """StepRefused unless ``seq`` is an event of the case."""
+    table = tables.events.c
+    known = sa.select(table.seq).where(table.case == number)
+    if str(seq) not in {str(one) for one in connection.execute(known).scalars()}:
+        raise StepRefused(
+            "{number}: seq {seq} is no event of this case; see `gengxun case show`.", number=number, seq=seq
+        )
+
+
+def clue_known(connection: sa.Connection, about: Mapping[str, Any]) -> bool:
+    table = tables.clues.c
+    same = (table.source == about["source"]) & (table.batch == about["batch"]) & (table.clue_id == about["clue_id"])
+    return connection.execute(sa.select(table.seq).where(same)).first() is not None
+
+
+def held(case: Case) -> set[str]:
+    return {item["sha256"] for part in case.parts for item in part.evidence}
+
+
+def elsewhere(connection: sa.Connection, number: str, sha: set[str]) -> dict[str, list[str]]:
+    """{sha256: other cases that hold the same bytes}."""
+    table, found = tables.evidence.c, dict[str, list[str]]()
+    if sha:
+        query = sa.select(table.sha256, table.case).where(table.sha256.in_(sorted(sha)), table.case != number)
+        for one, other in connection.execute(query.distinct().order_by(table.case)):
+            found.setdefault(one, []).append(other)
+    return found
+
+
+def earlier(connection: sa.Connection, case: Case) -> list[tuple[str, datetime, float, float, str]] | None:
+    """What the parties of this case did in others; None where no party is known."""
+    parties = {part.verdict["party"] for part in case.parts if part.verdict and part.verdict.get("party")}
+    if not parties:
+        return None
+    acts, cases = tables.acts.c, tables.cases.c
+    latest = sa.select(sa.func.max(acts.seq)).group_by(acts.case, acts.part)
+    query = (
+        sa.select(acts.case, acts.at, acts.basic_farmland_m2, acts.farmland_gross_m2, cases.status)
+        .join(tables.cases, cases.number == acts.case)
+        .where(acts.party.in_(sorted(parties)), acts.case != case.number)
+        .where(acts.verdict == VIOLATION, acts.seq.in_(latest))
+        .order_by(acts.seq)
+    )
+    return [
+        (n, datetime.fromisoformat(at), basic, farm, status) for n, at, basic, farm, status in connection.execute(query)
+    ]
