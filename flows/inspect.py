@@ -7,7 +7,7 @@ transaction, and the ledger's lease keeps two runs apart. Retries are for readin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
 
