@@ -94,21 +94,27 @@ cases = sa.Table(
     sa.Column("number", BYTEWISE, primary_key=True),
     sa.Column("seq", sa.Integer, sa.ForeignKey("events.seq"), nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("stage", BYTEWISE, nullable=False, index=True),
-    sa.Column("status", BYTEWISE, nullable=False, index=True),
-    sa.Column("kind", BYTEWISE, nullable=False, index=True),
+    sa.Column("stage", BYTEWISE, nullable=False),
+    sa.Column("status", BYTEWISE, nullable=False),
+    sa.Column("kind", BYTEWISE, nullable=False),
     sa.Column("urgency", sa.Float, nullable=False),
     sa.Column("district_code", BYTEWISE, nullable=False, index=True),
     sa.Column("township_code", BYTEWISE, nullable=False, index=True),
-    sa.Column("assignee", BYTEWISE, nullable=False, index=True),
+    sa.Column("assignee", BYTEWISE, nullable=False),
     sa.Column("party", BYTEWISE, index=True),
-    sa.Column("due_at", BYTEWISE, index=True),
+    sa.Column("due_at", BYTEWISE),
     sa.Column("relapses", sa.Integer, nullable=False),
     sa.Column("found_at", BYTEWISE, nullable=False),
     sa.Column("row", BYTEWISE, nullable=False),
     *_place(),
+    *(
+        sa.Index(f"cases_{name}", name, "urgency", "number")
+        for name in ("stage", "status", "kind", "assignee", "due_at")
+    ),
+    sa.Index("cases_order", "urgency", "number"),
 )
-"""``row``: ``rows.case_row`` as canonical JSON; the columns beside it are for filters."""
+"""``row``: ``rows.case_row`` as canonical JSON; the columns beside it are for filters, their indexes for
+the first ones by urgency."""
 
 flags = sa.Table(
     "flags",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -45,14 +44,6 @@ class Server:
 
     def stop(self, how: str = "fast") -> None:
         self.run("pg_ctl", "-D", f"{self.folder}/data", "-m", how, "-w", "stop")
-
-    def pull_the_plug(self) -> None:
-        """The postmaster and all its children are gone at once, without a word."""
-        postmaster = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
-        command = ["ps", "-o", "pid=", "--ppid", str(postmaster)]
-        listed = subprocess.run(command, check=False, capture_output=True, text=True)
-        for pid in (postmaster, *map(int, listed.stdout.split())):
-            os.kill(pid, signal.SIGKILL)
 
     def do(self, *statements: str, database: str = "postgres") -> None:
         with psycopg.connect(host=str(self.folder), user=USER, dbname=database, autocommit=True) as connection:
