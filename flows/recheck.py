@@ -182,7 +182,8 @@ def look(office: Workspace, by: Reader, cases: Sequence[Case], one: Asked) -> di
     told: dict[str, Any] = {"verdicts": [], "dated": 0, "lookalikes": 0}
     known = recheck_rules.said(part.rechecks)
     later = {scene.id for scene in by.over(part.geometry) if scene.acquired_at > one.since}
-    if later - known.keys():
+    fresh = bool(later - known.keys())
+    if fresh:
         platforms = {scene.id: scene.platform for scene in by.scenes}
         for found in recheck_case(office, case, part.id, one.since, by=by, cases=cases):
             if known.get(found.scene_id) == found.verdict:
@@ -190,10 +191,10 @@ def look(office: Workspace, by: Reader, cases: Sequence[Case], one: Asked) -> di
             payload = {"recheck": pure.to_json(found), "scene": dict.fromkeys(LANGUAGES, platforms[found.scene_id])}
             ledger.act(case.number, Kind.RECHECKED, payload, SYSTEM, part=part.id)
             told["verdicts"].append(found.verdict)
-    if case.dated is None:
+    if case.dated is None and (fresh or not known):
         told["dated"] = _date(office, by, cases, case)
     illegal = (part.verdict or {}).get("verdict") == VIOLATION
-    if illegal and not part.lookalikes:
+    if illegal and not part.lookalikes and (fresh or not known):
         found_alike = lookalikes_of(office, case, part.id, by=by, cases=cases)
         if found_alike:
             rows = [lookalikes.to_json(place) for place in found_alike]
