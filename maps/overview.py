@@ -290,6 +290,7 @@ def _columns(
         "lat": [round(row["lat"] * 1e5) for row in rows],
         "area": [_hundredths(row["patch_m2"]) for row in rows],
         "basic": [_hundredths(row["basic_farmland_m2"]) for row in rows],
+        "restored": [_hundredths(row.get("restored_m2", 0.0)) for row in rows],
         "urgency": [round(row["urgency"] * 100) for row in rows],
         "month": [month[features.month_of(row["found_at"]) or ""] for row in rows],
         "left": [features.days_left(row.get("due_at"), as_of) if str(row["status"]) in open_ else None for row in rows],

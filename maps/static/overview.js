@@ -239,7 +239,7 @@
       set("[data-month-new]", fresh.length);
       set("[data-month-basic]", view.say(words.onBasic, { n: areaSum(fresh, "basic") }));
       set("[data-month-closed]", done.length);
-      set("[data-month-closed-area]", view.say(words.closedArea, { n: areaSum(done, "area") }));
+      set("[data-month-closed-area]", view.say(words.closedArea, { n: areaSum(done, "restored") }));
     }
     const by = data.by === "county" ? "county" : "township", units = by === "county" ? data.counties : data.townships;
     const groups = new Map(units.map((_, n) => [n, []]));

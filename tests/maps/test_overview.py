@@ -6,6 +6,7 @@ import dataclasses
 import gzip
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -425,3 +426,38 @@ def test_the_level_is_told_by_the_code(code, level, parent) -> None:
 )
 def test_days_left_are_beijing_days(due, left) -> None:
     assert features.days_left(due, made.NOW) == left
+
+
+def test_what_the_ledger_knows_stands_in_the_overview(tmp_path) -> None:
+    """Status, last day, month of closing, restored farmland and relapses come from the events of a life."""
+    from tests.pipeline.cases import lives
+
+    office = lives.Office(tmp_path / "ledger.db")
+    office.found()
+    office.closed()
+    second = "430321-2026-00002"
+    office.dispatched(second)
+    rows = [features.page_row(case) for case in office.ledger.cases()]
+    page = overview.OverviewPage("示意县", office.now + timedelta(days=40), rows, ())
+    cases = overview.data(page, features.levels(()), "zh", "")["cases"]
+    names = [status["key"] for status in overview.data(page, features.levels(()), "zh", "")["statuses"]]
+    assert [names[n] for n in cases["status"]] == ["CLOSED", "DISPATCHED"]
+    assert cases["left"][0] is None
+    assert cases["left"][1] < 0  # 15 working days have passed in 40 days
+    assert cases["closed"] == [f"{office.now:%Y-%m}", ""]
+    assert cases["restored"] == [cases["area"][0] * rows[0]["farmland_gross_m2"] / rows[0]["patch_m2"], 0]
+    assert cases["relapses"] == [0, 0]
+
+
+def test_a_bare_day_is_counted_in_beijing_whatever_the_machine_says(monkeypatch) -> None:
+    import time
+
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        noon = datetime(2026, 11, 20, 4, tzinfo=UTC)
+        assert features.days_left("2026-11-20", noon) == 0
+        assert features.days_left("2026-11-19", noon) == -1
+    finally:
+        monkeypatch.undo()
+        time.tzset()
