@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 import shapely
 import sqlalchemy as sa
 from sqlalchemy.types import NULLTYPE
 
+from geodata.errors import UnreadableFile
+from geodata.safe import in_child
 from pipeline.cases import tables
+from pipeline.cases.database import name_of, open_engine, reading
 from pipeline.cases.events import GENESIS, bytes_of
 from pipeline.cases.projecting import BATCH, by_case, inspected, of_case, stream
 
@@ -40,13 +45,35 @@ class Verified:
     clock_back: tuple[int, ...] = ()
 
 
+Found = list[tuple[int, str]]
+Chain = tuple[int, str, int | None, tuple[int, ...]]
+APART = 100_000
+"""From so many events on a second process takes a part of the work."""
+SHARE = 0.4
+"""Of the cases, beside the chain."""
+
+
 def audit(connection: sa.Connection) -> Verified:
     """Two passes: along the chain, then case by case against the tables. One batch of events, or the
     events of one case, are held at a time."""
-    count, head, bad, clock_back = _chain(connection)
+    last = connection.execute(sa.select(sa.func.max(tables.events.c.seq))).scalar() or 0
+    cut = _cut(connection) if last >= APART else None
+    if cut is not None:
+        try:
+            return _verified(*_by_two(connection, last, cut))
+        except UnreadableFile:  # no second process here, or it broke off
+            pass
+    chain = _chain(connection)
+    return _verified(
+        chain, [] if chain[2] is not None else [*_differences(connection, last), *_others(connection, last)]
+    )
+
+
+def _verified(chain: Chain, found: Iterable[tuple[int, str]]) -> Verified:
+    count, head, bad, clock_back = chain
     if bad is not None:
         return Verified(False, count, bad, head, (f"events {bad}",))
-    different = sorted(_differences(connection, count))
+    different = sorted(found)
     return Verified(
         ok=not different,
         events=count,
@@ -57,7 +84,46 @@ def audit(connection: sa.Connection) -> Verified:
     )
 
 
-def _chain(connection: sa.Connection) -> tuple[int, str, int | None, tuple[int, ...]]:
+def _cut(connection: sa.Connection) -> str | None:
+    """A number with about ``SHARE`` of all cases before it."""
+    number = tables.cases.c.number
+    count = connection.execute(sa.select(sa.func.count()).select_from(tables.cases)).scalar_one()
+    cut = connection.execute(sa.select(number).order_by(number).offset(int(SHARE * count)).limit(1)).scalar()
+    return cut if isinstance(cut, str) else None
+
+
+def _by_two(connection: sa.Connection, last: int, cut: str) -> tuple[Chain, Found]:
+    """The chain and the cases before ``cut`` in a second process, whose view of the ledger is no older
+    than this one: all that is compared here has been walked along there."""
+    url = connection.engine.url
+    if connection.dialect.name == "sqlite":  # that process works in another folder
+        url = url.set(database=str(Path(url.database or "").resolve()))
+    with ThreadPoolExecutor(1) as pool:
+        there = pool.submit(in_child, "pipeline.cases.audit:first_part", url.render_as_string(hide_password=False), cut,
+                            about=name_of(connection.engine))  # fmt: skip
+        try:
+            here = [*_differences(connection, last, after=cut), *_others(connection, last)]
+        except Exception:
+            if there.result()[0][2] is None:
+                raise
+            here = []  # what was changed could not even be compared; the chain says where it is
+        chain, found = there.result()
+    return chain, found + here
+
+
+def first_part(url: str, cut: str) -> tuple[Chain, Found]:
+    """What the second process does."""
+    engine = open_engine(url)
+    try:
+        with reading(engine) as connection:
+            chain = _chain(connection)
+            found = [] if chain[2] is not None else list(_differences(connection, chain[0], before=cut))
+    finally:
+        engine.dispose()
+    return chain, found
+
+
+def _chain(connection: sa.Connection) -> Chain:
     """(events, hash of the last, the first place whose event is missing or not what was written, clock_back)."""
     previous, last_at, back = GENESIS, "", []
     place, bad = 0, None
@@ -71,8 +137,8 @@ def _chain(connection: sa.Connection) -> tuple[int, str, int | None, tuple[int, 
     return place, previous, bad, tuple(back)
 
 
-def _differences(connection: sa.Connection, last: int) -> Iterator[tuple[int, str]]:
-    """(seq, what) of every row of a projection that the events do not give, or give otherwise."""
+def _others(connection: sa.Connection, last: int) -> Iterator[tuple[int, str]]:
+    """(seq, what) of every row that is of no case, and is not given by the events or given otherwise."""
     try:
         wanted = list(inspected(connection))
     except Exception:  # a payload that was never written by us, however it is wrong
@@ -82,8 +148,21 @@ def _differences(connection: sa.Connection, last: int) -> Iterator[tuple[int, st
     rows_held = connection.execute(sa.select(*form.columns), execution_options={"yield_per": BATCH})
     for name, row in form.compared(wanted, map(tuple, rows_held)):
         yield _where(row, last), name
-    held = [_Held(connection, table) for table in OF_CASES]
-    for number, events in by_case(connection):
+    lost = sa.select(tables.flag_layers.c.flag).where(tables.flag_layers.c.flag.not_in(sa.select(tables.flags.c.id)))
+    for flag in connection.execute(lost).scalars():
+        yield last + 1, f"flag_layers {flag}"
+
+
+def _differences(
+    connection: sa.Connection, last: int, *, after: str = "", before: str | None = None
+) -> Iterator[tuple[int, str]]:
+    """The like of the rows of cases. after, before: of numbers from the first on, and short of the other."""
+
+    def some(number: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+        return number >= after if before is None else (number >= after) & (number < before)
+
+    held = [_Held(connection, table, some) for table in OF_CASES]
+    for number, events in by_case(connection, some(tables.events.c.case)):
         told = list(events)
         try:
             rows = of_case(iter(told))
@@ -99,9 +178,6 @@ def _differences(connection: sa.Connection, last: int) -> Iterator[tuple[int, st
     for one in held:
         for orphan in one.before(None):
             yield last + 1, f"{one.form.table.name} {orphan}"
-    lost = sa.select(tables.flag_layers.c.flag).where(tables.flag_layers.c.flag.not_in(sa.select(tables.flags.c.id)))
-    for flag in connection.execute(lost).scalars():
-        yield last + 1, f"flag_layers {flag}"
 
 
 OF_CASES = tuple(table for table in tables.PROJECTIONS if table is not tables.inspections)
@@ -110,10 +186,12 @@ OF_CASES = tuple(table for table in tables.PROJECTIONS if table is not tables.in
 class _Held:
     """The rows of one projection as the database holds them, case by case in the order of ``by_case``."""
 
-    def __init__(self, connection: sa.Connection, table: sa.Table) -> None:
+    def __init__(
+        self, connection: sa.Connection, table: sa.Table, some: Callable[[sa.Column[str]], sa.ColumnElement[bool]]
+    ) -> None:
         self.form = _Form(table, connection.dialect)
         number = tables.case_column(table)
-        query = sa.select(*self.form.columns, number.label("of_case"))
+        query = sa.select(*self.form.columns, number.label("of_case")).where(some(number))
         if table is tables.flag_layers:
             query = query.join(tables.flags, tables.flags.c.id == table.c.flag)
         rows = connection.execute(query.order_by(number), execution_options={"yield_per": BATCH})

@@ -17,7 +17,7 @@ from pipeline.cases import tables
 from pipeline.cases.case import Case, evolve
 from pipeline.cases.events import Event, Kind, from_values
 
-BATCH = 500
+BATCH = 200
 CASE = tables.events.columns.keys().index("case")
 
 
@@ -27,10 +27,12 @@ def stream(connection: sa.Connection, which: sa.ColumnElement[bool], *order: sa.
     yield from connection.execute(query, execution_options={"yield_per": BATCH})
 
 
-def by_case(connection: sa.Connection) -> Iterator[tuple[str, Iterator[Event]]]:
+def by_case(
+    connection: sa.Connection, which: sa.ColumnElement[bool] = tables.events.c.case.is_not(None)
+) -> Iterator[tuple[str, Iterator[Event]]]:
     """(number, its events in order), one case after the other."""
     events = tables.events.c
-    rows = stream(connection, events.case.is_not(None), events.case, events.seq)
+    rows = stream(connection, which, events.case, events.seq)
     for number, some in groupby(rows, key=itemgetter(CASE)):
         yield number, (from_values(*row) for row in some)
 

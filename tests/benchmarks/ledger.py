@@ -42,16 +42,16 @@ TOGETHER = 2_500
 
 @dataclass(frozen=True)
 class Life:
-    """kind, payload as text, evidence, by, role, and days after the start of every event of a case."""
+    """Kind, payload as text, evidence and actor of every event of a case."""
 
-    events: tuple[tuple[str, str, tuple[str, ...], Actor, float], ...]
+    events: tuple[tuple[str, str, tuple[str, ...], Actor], ...]
 
-    def moved(self, n: int) -> Iterator[tuple[str, Any, tuple[str, ...], Actor, float]]:
+    def moved(self, n: int) -> Iterator[tuple[str, Any, tuple[str, ...], Actor]]:
         """The same life on the ground of case ``n``: other flag, other files, other party."""
         county, township = COUNTIES[n % len(COUNTIES)], n // len(COUNTIES) % TOWNSHIPS
         ground = flag(n % 300, n // 300, after=f"s{n // TOGETHER}")
-        files = {sha256: sha(f"{sha256} {n}") for *_, held, _, _ in self.events for sha256 in held}
-        for kind, told, held, by, days in self.events:
+        files = {sha256: sha(f"{sha256} {n}") for *_, held, _ in self.events for sha256 in held}
+        for kind, told, held, by in self.events:
             text = told.replace("某建材公司", f"某建材公司{n % 9_000}")
             for old, new in files.items():
                 text = text.replace(old, new)
@@ -61,7 +61,7 @@ class Life:
                 payload["inspection"] = inspection(after=f"s{n // TOGETHER}").id
             if kind == Kind.CLUE:
                 payload |= {"clue_id": f"TB-{n}", "inspection": None}
-            yield kind, payload, tuple(files[one] for one in held), by, days
+            yield kind, payload, tuple(files[one] for one in held), by
 
 
 def _placed(said: dict[str, Any], county: str, township: int) -> dict[str, Any]:
@@ -79,9 +79,8 @@ def _life(folder: Path, name: str, lead: Callable[[Office], None]) -> Life:
     return Life(tuple(map(_told, events)))
 
 
-def _told(event: Event) -> tuple[str, str, tuple[str, ...], Actor, float]:
-    days = (event.at - START) / timedelta(days=1)
-    return event.kind, canonical_json(event.payload), event.evidence, Actor(event.by, event.role), days
+def _told(event: Event) -> tuple[str, str, tuple[str, ...], Actor]:
+    return event.kind, canonical_json(event.payload), event.evidence, Actor(event.by, event.role)
 
 
 def lives(folder: Path) -> list[Life]:
@@ -148,8 +147,8 @@ def _written(to: Writing, cycle: list[Life], part: range) -> int:
             if step is None:
                 del open_cases[number]
                 continue
-            kind, payload, evidence, to.by, days = step
-            to.now = START + timedelta(days=days)
+            kind, payload, evidence, to.by = step
+            to.now += timedelta(seconds=1)
             to.append(Kind(kind), number, payload, evidence)
     to.finish()
     return to.seq

@@ -14,7 +14,7 @@ from shapely.geometry import MultiPolygon, Polygon
 
 from geodata.errors import UnreadableFile, WorkError
 from geodata.layers import Kind as LayerKind
-from pipeline.cases import database, tables
+from pipeline.cases import audit, database, tables
 from pipeline.cases.case import Status
 from pipeline.cases.events import SYSTEM, Actor, Kind, canonical_json
 from pipeline.cases.ledger import Ledger
@@ -207,6 +207,29 @@ def test_a_changed_projection_is_found(ledger, column):
         connection.execute(tables.cases.update().where(tables.cases.c.number == SECOND).values({column: wrong}))
     found = ledger.verify()
     assert (found.ok, found.first_bad, found.differences) == (False, 3, (f"cases {SECOND}",))
+
+
+def test_two_processes_find_what_one_finds(ledger, monkeypatch):
+    """A longer ledger is verified by two: each finds what was changed in its own part, the chain goes first."""
+    ledger.record(inspection(), [flag(n) for n in range(10)], SYSTEM)
+    monkeypatch.setattr(audit, "APART", 10_000)
+    alone = ledger.verify()
+    monkeypatch.setattr(audit, "APART", 1)
+    assert ledger.verify() == alone
+    assert alone.ok
+    early, late = "430321-2026-00002", "430321-2026-00009"
+    with database.writing(ledger.engine) as connection:
+        for number in (early, late):
+            connection.execute(tables.cases.update().where(tables.cases.c.number == number).values(party="x"))
+    found = ledger.verify()
+    assert (found.ok, found.first_bad) == (False, 3)
+    assert found.differences == (f"cases {early}", f"cases {late}")
+    with ledger.engine.begin() as connection:
+        for statement in GUARDS_OFF[connection.dialect.name]:
+            connection.exec_driver_sql(statement)
+        connection.exec_driver_sql("UPDATE events SET payload = 'no JSON' WHERE seq IN (2, 11)")
+    found = ledger.verify()
+    assert (found.ok, found.first_bad, found.differences) == (False, 2, ("events 2",))
 
 
 def test_the_migrations_make_the_tables_of_the_program(ledger):
