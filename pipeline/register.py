@@ -89,10 +89,10 @@ def _row(case: Case, part: Part, rules: Standards, lang: str) -> dict[str, Any]:
         **_rectified(case, part, rules, lang),
         "YS": _listed(
             f"{tr(RECEIVERS[t.to], lang)}：{transfer.state_name(t.state)[lang]}" for t in part.transfers.values()
-        ),  # fmt: skip
+        ),
         "CQYJ": _listed(
             _of(fact["article"], lang) for item in part.leniency[-1:] for fact in item["facts"] if fact["holds"]
-        ),  # fmt: skip
+        ),
         "TZ": None,
         "BZ": _remarks(case, part, lang),
     }

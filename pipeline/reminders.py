@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from geodata.words import Text, both
 from pipeline.cases.case import Case, Part, Status
+from pipeline.cases.facts import day_of
 from pipeline.cases.running import running
 from pipeline.cases.standards import Standards
 from pipeline.cases.workdays import Calendar
@@ -65,7 +66,8 @@ def _of_part(case: Case, part: Part, today: date, rules: Standards) -> Iterable[
         yield one(due["what"], due_name(due["what"], rules), date.fromisoformat(due["on"]), bool(due["provisional"]))
     if part.postponed and part.status is Status.DISPATCHED:
         again = part.postponed[-1]
-        if case.dispatched_at is not None and again["at"] >= case.dispatched_at.isoformat():
+        since = (part.due or {}).get("from")  # what was put off before the ground was opened again is over
+        if since is None or day_of(datetime.fromisoformat(again["at"])) >= date.fromisoformat(since):
             yield one(AGAIN, both("check again"), date.fromisoformat(again["again_on"]), False)
     beside: Sequence[tuple[str, Mapping[str, Any]]] = (
         *(("proceeding", p.dues) for p in part.proceedings.values()),

@@ -34,6 +34,22 @@ MAY: Mapping[Kind, tuple[str, ...]] = {
     Kind.TRANSFER: ("transfer", "to"),
 }
 """Fields that may be given beside those needed."""
+NEEDS: Mapping[Kind, tuple[str, ...]] = {
+    Kind.EVIDENCE: ("--photo, --document",),
+    Kind.SPLIT: ("--parts",),
+    Kind.DUE_SET: ("what", "on"),
+}
+"""Where the command line asks otherwise than the table."""
+
+
+def _idle(kind: Kind, part: Part) -> bool:
+    """A step of the table that would be refused, for there is nothing to pause, resume or extend."""
+    paused = bool(part.paused_on)
+    return (
+        (kind is Kind.RESUMED and not paused)
+        or (kind is Kind.PAUSED and paused)
+        or (kind is Kind.EXTENDED and part.due is None)
+    )
 
 
 def now_of(
@@ -57,14 +73,14 @@ def _of_part(
     found = []
     for one in steps.possible(case, part, role):
         roles = [r.value for r in one.roles if r is not Role.SYSTEM]
-        if one.kind not in BY_PERSONS or one.kind in BATCH_ONLY or not roles or kind not in (None, one.kind):
+        told = one.kind in BY_PERSONS and one.kind not in BATCH_ONLY and bool(roles)
+        if not told or kind not in (None, one.kind) or _idle(one.kind, part):
             continue
         step: dict[str, Any] = {
             "event": slug(one.kind),
             "name": step_name(one.kind),
             "roles": roles,
-            "needs": ["--photo, --document"] if one.kind is Kind.EVIDENCE
-            else ["--parts"] if one.kind is Kind.SPLIT else list(one.needs),
+            "needs": list(NEEDS.get(one.kind, one.needs)),
             "may": list(MAY.get(one.kind, ())),
             "to": [status.value for status in one.to],
         }  # fmt: skip

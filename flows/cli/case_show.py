@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
+from itertools import groupby
 from typing import Any
 
+from flows.cli import case_words
 from geodata.area import mu
 from geodata.words import Text, both, language, tr
 from pipeline.cases import transfer
 from pipeline.cases.case import Case, Part
+from pipeline.cases.closing import SHOT_NAMES
 from pipeline.cases.events import Event, Kind
 from pipeline.cases.facts import BEIJING
 from pipeline.cases.ledger import Ledger
@@ -107,8 +110,8 @@ def lines(found: Mapping[str, Any], rules: Standards) -> Iterator[str]:
     for part in found["parts"]:
         yield from _part_lines(found["number"], part, rules)
     yield ""
-    for event in found["events"]:
-        yield _event_line(event)
+    for group in _grouped(found["events"]):
+        yield _event_line(group, rules)
 
 
 def _part_lines(number: str, part: Mapping[str, Any], rules: Standards) -> Iterator[str]:
@@ -170,9 +173,12 @@ def _beside(part: Mapping[str, Any]) -> Iterator[str]:
         )
         yield from _running_lines(one["running"])
     for item in part["leniency"][-1:]:
-        for fact in item["facts"]:
-            holds = {True: tr("holds"), False: tr("does not hold"), None: tr("not known")}[fact["holds"]]
-            yield f"  {fact['name'][language()]}: {holds} ({_text(fact['article'])})"
+        for holds, said in ((True, tr("holds")), (False, tr("does not hold")), (None, tr("not known"))):
+            facts = [fact for fact in item["facts"] if fact["holds"] is holds]
+            if facts:
+                articles = [f" ({_text(fact['article'])})" if holds else "" for fact in facts]
+                names = [fact["name"][language()] + article for fact, article in zip(facts, articles, strict=True)]
+                yield f"  {said}: {'；'.join(names)}"
 
 
 def _running_lines(limits: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -190,9 +196,42 @@ def _text(said: Text | str) -> str:
     return said if isinstance(said, str) else said[language()]
 
 
-def _event_line(event: Mapping[str, Any]) -> str:
+def _grouped(events: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """Files that one person brought one after the other are one line."""
+    for (kind, *_), group in groupby(events, lambda e: (e["kind"], e["by"], e["part"], e["at"][:10])):
+        if kind == Kind.EVIDENCE:
+            yield list(group)
+        else:
+            yield from ([event] for event in group)
+
+
+def _event_line(group: Sequence[Mapping[str, Any]], rules: Standards) -> str:
+    event = group[0]
     at = datetime.fromisoformat(event["at"]).astimezone(BEIJING)
     part = f"_{event['part']}" if event["part"] else ""
-    told = "  ".join(str(value) for value in event["told"].values())
+    words_told = dict.fromkeys(word for one in group for word in _told(one, rules))
+    count = f" × {len(group)}" if len(group) > 1 else ""
+    name = step_name(Kind(event["kind"]))[language()]
     who = f"{event['by']} ({role_name(event['role'])[language()]})"
-    return f"{event['seq']:>6}  {at:%Y-%m-%d %H:%M}  {step_name(Kind(event['kind']))[language()]}{part}  {who}  {told}"
+    return f"{event['seq']:>6}  {at:%Y-%m-%d %H:%M}  {name}{part}{count}  {who}  {'  '.join(words_told)}".rstrip()
+
+
+def _told(event: Mapping[str, Any], rules: Standards) -> Iterator[str]:
+    """What an event said, keys by their names."""
+    told: Mapping[str, Any] = event["told"]
+    verdict = rules.verdicts.get(str(told.get("verdict")))
+    law = words("transfer" if event["kind"] == Kind.TRANSFER else "proceeding")
+    names: dict[str, Mapping[str, Text]] = {
+        "verdict": {verdict.key: verdict.name} if verdict else {},
+        "sub": verdict.subs if verdict else {},
+        "rectification": {key: rule.name for key, rule in rules.closings.items()},
+        "step": law.steps,
+        "title": case_words.papers(rules),
+        "shot": {key: both(name) for key, name in SHOT_NAMES.items()},
+        "outcome": {key: both(name) for key, name in OUTCOMES.items()},
+    }
+    for key, value in told.items():
+        if value == "" or (key == "outcome" and "verdict" in told):
+            continue
+        name = names.get(key, {}).get(str(value))
+        yield str(value) if name is None else name[language()]

@@ -248,3 +248,81 @@ def test_one_case_is_exported_with_its_proof(run, tmp_path):
     done = run("case", "export", FIRST, "--out", tmp_path / "out.zip", "--json")
     assert (done.code, done.json["events"], done.json["evidence"]) == (0, 5, 1)
     assert run("case", "export", FIRST, "--out", tmp_path / "out.zip").code == 2
+
+
+@pytest.fixture
+def lived(tmp_path):
+    """A workspace whose ledger holds a whole life: split, proceeding, transfer, closing, relapse."""
+    from flows import settings
+    from tests.pipeline.cases.lives import a_whole_life
+
+    office, _ = settings.init(tmp_path / "lived")
+    for path in office.root.glob("ledger.db*"):
+        path.unlink()
+    a_whole_life(office.root / "ledger.db").ledger.close()
+    return office.root
+
+
+def test_a_whole_life_is_told_with_names_and_no_keys(run, lived):
+    shown = run("case", "show", FIRST, cwd=lived, lang="zh").out
+    for word in ("反弹 1 次", "非农违法", "拆除复耕", "立案程序 1：已立案", "处罚决定: 2027-02-24", "移送农业农村部门",
+                 "全景照片  近景照片", "整改到位", "来源：上级下发 2026Q4，线索 TB-7"):  # fmt: skip
+        assert word in shown
+    for key in ("restored_tillage", "false_change", "overview", "acceptance_sheet"):
+        assert key not in shown
+    assert len(shown.splitlines()) <= 60
+    assert "acceptance sheet" in run("case", "show", FIRST, cwd=lived).out
+    told = run("case", "show", FIRST, "--json", cwd=lived).json
+    part = next(p for p in told["parts"] if p["id"] == "1")
+    assert part["proceedings"][0]["running"][0]["day"] == "2027-02-24"
+    assert part["transfers"][0]["to"] == "agriculture"
+    assert run("case", "do", FIRST, "--part", "1", cwd=lived).code == 0
+    assert run("case", "do", FIRST, "--part", "1", "--json", cwd=lived).json["parts"][0]["status"] == "DISPATCHED"
+    reminded = run("remind", "--days", 3650, "--json", cwd=lived).json["reminders"]
+    assert not any(r["what"] == "again_on" for r in reminded)  # the relapse opened the ground anew
+    assert run("export", lived / "x.xlsx", cwd=lived).code == 0
+    assert run("stats", "--json", cwd=lived).json["total"]["relapses"] == 1
+
+
+def test_every_other_step_goes_by_its_name(run, tmp_path):
+    legal, leader, admin = (
+        ("--as", "陈法制:legal_reviewer"),
+        ("--as", "刘局长:leader"),
+        ("--as", "管理员:administrator"),
+    )
+    paper = tmp_path / "paper.pdf"
+    paper.write_bytes(b"%PDF-1.7\n%%EOF\n")
+    dispatched(run)
+    violation(run, tmp_path)
+    steps = [
+        ("assigned", *OFFICER, "to_whom=李外业"),
+        ("ordered", *OFFICER, "rectification=restored_tillage", "due_on=2099-01-20"),
+        ("extended", *REVIEWER, "reason=雨季", "due_on=2099-02-10"),
+        ("中止计时", *legal, "reason=行政复议"),
+        ("恢复计时", *legal, "reason=维持"),
+        ("due-set", *admin, "on=2099-03-01"),
+        ("proceeding", *OFFICER, "step=file", "cause=77", "party_kind=organisation", "authority=county",
+         "approved_by=刘局长", "--document", f"8001={paper}"),
+        ("移送", *OFFICER, "step=letter", "to=agriculture", "organ=县农业农村局", "reason=种植条件", "--document",
+         f"移交函={tmp_path / 'letter.pdf'}"),
+        ("leniency", *legal, "construction=finished"),
+        ("LOOKALIKES", *REVIEWER, 'parcels:=[{"id": "x"}]'),
+        ("reported", *OFFICER, "text=已拆除并翻耕", "demolished_m2=120.5"),
+        ("returned", *REVIEWER, "reason=渣土未清"),
+        ("reported", *OFFICER, "text=再次清运"),
+        ("accepted", *leader, "override=影像被云遮挡，已现场确认"),
+        ("reopened", *leader, "reason=群众反映又建"),
+        ("更正", *SENSING, "corrects=2", "text=地类以 2026 年版为准"),
+    ]  # fmt: skip
+    (tmp_path / "letter.pdf").write_bytes(b"%PDF-1.7\n1\n%%EOF\n")
+    for step in steps:
+        done = run("case", "do", FIRST, *step)
+        assert done.code == 0, (step, done.err)
+    told = run("case", "show", FIRST, "--json").json
+    assert (told["status"], told["overridden"], told["demolished_m2"]) == ("DISPATCHED", False, 0.0)
+    assert [e["told"]["reason"] for e in told["events"] if e["kind"] == "REOPENED"] == ["群众反映又建"]
+    due = next(e for e in told["events"] if e["kind"] == "DUE_SET")
+    assert due["role"] == "administrator"
+    wrong = run("case", "do", FIRST, "note", *SENSING, "text=x", "demolished_m2=many")
+    assert (wrong.code, "is no number" in wrong.err) == (2, True)
+    assert run("verify").code == 0
