@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,11 @@ from shapely.geometry.base import BaseGeometry
 
 from geodata.area import area_m2
 from pipeline import outlines, quality
-from pipeline.detect.protocol import Model
-from pipeline.detect.run import Scored
-from pipeline.patches import Sums, gather
+
+if TYPE_CHECKING:  # the nouns of this file are read by all; its work asks for much more
+    from pipeline.detect.protocol import Model
+    from pipeline.detect.run import Scored
+    from pipeline.patches import Sums
 
 Array = NDArray[Any]
 
@@ -103,6 +105,8 @@ def trace(
     min_area: m² (px without a CRS); None = ``min_area_m2`` of the grid. It is compared with a
     patch's number of pixels, so that patches of one size are treated alike.
     """
+    from pipeline.patches import gather
+
     cell_m2 = cell_area_m2(geobox)
     least = _least_px(cell_m2, min_area)
     watch = _Watch((geobox.height, geobox.width), len(model.bands.names))
@@ -146,6 +150,8 @@ def _changes(
     """In the order of their first pixels."""
     if not found:
         return
+    from pipeline.patches import Sums
+
     sums = Sums(*(np.concatenate([getattr(s, name) for s, _ in found]) for name in Sums.__dataclass_fields__))
     shapes = np.concatenate([shape for _, shape in found])
     crs = None if geobox.crs is None else str(geobox.crs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -14,7 +14,6 @@ from shapely.geometry.base import BaseGeometry
 
 from geodata.area import cents, polygon_area_m2, zones_of
 from geodata.crs import GEOGRAPHIC, central_meridian, gk3, transform
-from geodata.editions import LayersOnDay
 from geodata.errors import EmptyData
 from geodata.landcodes import CLASSES, FARMLAND, land_class, land_name
 from geodata.layers import Kind
@@ -25,6 +24,9 @@ from pipeline.pieces import Candidates, Geometries, Parts, Pieces, cut, moved
 from pipeline.records import Records, in_force, records
 from pipeline.seen import QualityGrid, Seen, farmland_seen
 from pipeline.tiling import OVERLAP_M2, balanced_cents, sum_by
+
+if TYPE_CHECKING:
+    from geodata.editions import LayersOnDay
 
 __all__ = ["OVERLAYS", "Occupied", "QualityGrid", "Seen", "Share", "farmland_seen", "overlay"]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -19,13 +20,15 @@ from odc.geo.geobox import GeoBox
 
 from geodata.area import rings
 from geodata.crs import transform
-from geodata.editions import LayersOnDay
 from geodata.landcodes import FARMLAND, land_class
 from geodata.layers import Kind, Layer
 from geodata.parcels import BLOCK, ParcelStore
 from geodata.scene import ROI
 from pipeline.quality import REASONS, UNCLEAR
 from pipeline.tiling import sum_by
+
+if TYPE_CHECKING:
+    from geodata.editions import LayersOnDay
 
 CELLS = 2_500
 _OUTSIDE = 255

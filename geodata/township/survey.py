@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from geodata.township.land import (
     CELLS,
@@ -106,7 +106,7 @@ def materials(seed: int, fields: Fields, dlbm: NDArray[np.str_], hamlets: Array)
     wood = (dlbm == "0301") | (dlbm == "0307")
     near = cKDTree(hamlets).query(np.c_[fields.x, fields.y])[0] < 260
     patches = noise(rng, CELLS, 90, 3)  # like stands with like
-    choice = norm.cdf(0.85 * at(np.c_[fields.x, fields.y], patches) + 0.5 * rng.standard_normal(len(dlbm)))
+    choice = ndtr(0.85 * at(np.c_[fields.x, fields.y], patches) + 0.5 * rng.standard_normal(len(dlbm)))
     result[wood] = np.where(choice < 0.5, "pine", "broadleaf")[wood]
     result[wood & near & (choice > 0.6)] = "bamboo"
     return result

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from geodata.scene import Pixels
 from pipeline.detect.joint import sampled_pixels
@@ -107,12 +107,12 @@ def fitted(first: Array, second: Array, bands: Bands) -> IRMADModel | Blank:
         deviation = np.sqrt(np.maximum(2 * (1 - rho), LEAST_VARIANCE))
         variates = both @ (np.vstack([a, -b, centre_y @ b - centre_x @ a]) / deviation)
         chi2 = np.einsum("ij,ij->i", variates, variates)
-        scale = max(1.0, float(np.quantile(chi2, QUIET) / stats.chi2.ppf(QUIET, freedom)))
+        scale = max(1.0, float(np.quantile(chi2, QUIET) / (2 * special.gammaincinv(freedom / 2, QUIET))))
         weight = tail(chi2 / scale)
         if np.abs(rho - previous).max() < TOLERANCE:
             break
         previous = rho
-    limit = scale * float(stats.chi2.isf(FALSE_ALARM, freedom))
+    limit = scale * float(special.chdtri(freedom, FALSE_ALARM))
     unit = deviation * np.sqrt(limit)
     before_part, after_part = (one @ a / unit).T, (two @ b / unit).T
     shift = before_part @ first.mean(0) - after_part @ second.mean(0) + (centre_x @ a - centre_y @ b) / unit
@@ -133,8 +133,8 @@ def fitted(first: Array, second: Array, bands: Bands) -> IRMADModel | Blank:
 
 def _tail(freedom: int) -> Callable[[Array], Array]:
     """The χ² tail from a table (error under 1e-5): the function itself would be a third of the fit."""
-    at = np.linspace(0, float(stats.chi2.isf(1e-9, freedom)), 4096)
-    table = stats.chi2.sf(at, freedom)
+    at = np.linspace(0, float(special.chdtri(freedom, 1e-9)), 4096)
+    table = special.chdtrc(freedom, at)
     return lambda chi2: np.interp(chi2, at, table)
 
 

@@ -10,13 +10,14 @@ what exceeds it is what the quiet pixels' own spread explains; so noise alone gi
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from geodata.scene import Pixels
 from pipeline import quality
@@ -148,13 +149,13 @@ def threshold(strength: NDArray[np.floating], bands: int) -> tuple[float, str]:
     if most <= LEAST:
         return LEAST, "least change"
     kapur = _kapur(strength, most)
-    spread = float(np.median(strength)) / float(stats.chi.median(bands)) if most > 0 else 0.0
+    spread = float(np.median(strength)) / math.sqrt(2 * special.gammaincinv(bands / 2, 0.5)) if most > 0 else 0.0
     levels = np.linspace(0, most, BINS + 1)[1:-1]
     beyond = 1 - np.searchsorted(np.sort(strength), levels, side="right") / len(strength)
-    noise = stats.chi.sf(levels / max(spread, 1e-12), bands)
+    noise = special.gammaincc(bands / 2, (levels / max(spread, 1e-12)) ** 2 / 2)
     real = levels[(noise <= EXPLAINED * beyond) & (levels >= kapur) & (beyond > 0)]
     if len(real) == 0:
-        quiet = max(most, spread * float(stats.chi.isf(1e-6, bands)))
+        quiet = max(most, spread * math.sqrt(2 * special.gammainccinv(bands / 2, 1e-6)))
         return max(LEAST, quiet * 1.01), "no change beyond noise"
     return max(LEAST, float(real[0])), "maximum entropy"
 
