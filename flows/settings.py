@@ -53,7 +53,7 @@ remind_days = 7             # 提前几天提醒; a reminder names what is due w
 point_radius_m = 20.0       # 只有坐标点的线索按此半径成圆; a clue that is a point becomes a circle of it
 
 [ledger]
-url = ""                    # 空：ledger.db; else a PostGIS database, as postgresql+psycopg://gengxun@host/gengxun
+url = ""                    # 空：ledger.db; else a PostGIS database, as postgresql://gengxun@host/gengxun
 
 [prefect]
 api_url = ""                # a running Prefect server; empty: a temporary one on this machine
@@ -186,7 +186,7 @@ class Workspace:
             return Ledger(url or self.root / "ledger.db", rules=self.rules)
         except (sa.exc.ArgumentError, ImportError) as error:
             raise InputError(
-                "{path}: [ledger] url cannot be used ({error}); write one as postgresql+psycopg://name@host/database.",
+                "{path}: [ledger] url cannot be used ({error}); write one as postgresql://name@host/database.",
                 path=self.root / FILE,
                 error=" ".join(str(error).split())[:200],
             ) from None

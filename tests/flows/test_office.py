@@ -16,6 +16,7 @@ from pipeline.cases.events import Actor, Kind
 from pipeline.cases.ledger import Ledger
 from pipeline.workbook import Field, workbook
 from tests.flows.an_office import FIRST, FOUND, build, flagged, runner, square
+from tests.pipeline.cases.conftest import server  # noqa: F401 (a fixture)
 from tests.pipeline.cases.lives import photo
 
 SENSING, INSPECTOR = Actor("遥感甲", "remote_sensing"), Actor("李外业", "field_inspector")
@@ -185,8 +186,22 @@ def test_the_offices_own_standard_is_asked(run, office):
     assert (wrong.code, "closing.toml" in wrong.err) == (2, True)
 
 
-@pytest.mark.parametrize("url", ["nonsense://x", "postgresql+psycopg://nobody@127.0.0.1:1/none?connect_timeout=1"])
+@pytest.mark.parametrize("url", ["nonsense://x", "postgresql://nobody@127.0.0.1:1/none?connect_timeout=1"])
 def test_a_ledger_that_cannot_be_reached_is_one_sentence(run, office, url):
     (office / "gengxun.toml").write_text(f'[ledger]\nurl = "{url}"\n')
     refused = run("case", "list")
     assert (refused.code in (1, 2), len(refused.err.strip().splitlines())) == (True, 1)
+
+
+def test_the_ledger_lies_where_its_url_says(run, office, tmp_path, server):  # noqa: F811
+    (office / "gengxun.toml").write_text(f'[ledger]\nurl = "{server.fresh()}"\n')
+    assert run("case", "list", "--json").json == []
+    (tmp_path / "list.csv").write_text("编号,经度,纬度\nA1,112.9,27.8\n", encoding="utf-8")
+    added = run("batch", "add", tmp_path / "list.csv", "--source", "report", "--batch", "1", "--json")
+    assert added.code == 0, added.err
+    (number,) = added.json["new"]
+    sent = run("case", "do", number, "dispatch", "--as", "遥感甲:remote_sensing", "to_whom=周建军")
+    assert sent.code == 0, sent.err
+    assert run("case", "list", "--assignee", "周建军", "--json").json[0]["number"] == number
+    assert run("remind", "--days", 400, "--json").json["reminders"][0]["number"] == number
+    assert run("verify").code == 0
