@@ -1,10 +1,10 @@
-"""[io] The demo: the whole way on a computed township, and what it found against the truth."""
+"""[io] The demo: the whole loop on a computed township, and what was found in it against the truth."""
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime
@@ -14,6 +14,7 @@ from typing import Any
 from shapely.geometry import shape
 
 from flows import settings
+from flows.demo_story import Told, of
 from flows.engine import check_loopback, engine, running_server
 from flows.progress import step
 from geodata import township
@@ -26,7 +27,7 @@ MARK = ".gengxun-demo"
 
 
 def run(folder: Path) -> dict[str, Any]:
-    """Build, inspect, publish; what was found, missed and false.
+    """Build, play the loop (``demo_loop``), publish; the story, and what was found, missed and false.
 
     Raises: InputError if ``folder`` is not empty and no earlier demo.
     """
@@ -36,25 +37,51 @@ def run(folder: Path) -> dict[str, Any]:
         check_loopback()  # said before the land is computed, not after
     with ExitStack() as stack:
         with ThreadPoolExecutor(1) as beside, step(tr("computing a township: land, seasons, sky")) as progress:
-            building = beside.submit(township.build, office.root / "delivered", progress=progress)
+            building = beside.submit(township.build, office.root / "delivered", progress=progress, rectified=True)
             stack.enter_context(engine(office))  # starts while the land is computed
             town = building.result()
         take_in(office, town)
-        from flows.inspect import inspect
+        story, looked = played(office.root, town)
         from flows.publish import publish
+        from flows.report import Looked, Refused, summary
 
-        inspected = inspect(office.root)
+        inspected = summary(
+            [one for one in looked if isinstance(one, Looked)], [one for one in looked if isinstance(one, Refused)], []
+        )
         published = publish(office.root)
     scores = compare(office, town)
     return {
         "workspace": str(office.root),
         "index": published["index"],
+        "story": [{"text": dict(one.text), "cases": list(one.numbers)} for one in story],
         "scores": scores,
         "funnel": inspected["funnel"],
         "verify": office.ledger.verify().ok,
         "seconds": round(time.monotonic() - started, 1),
-        "lines": lines(office, published, scores, time.monotonic() - started),
+        "lines": [*told(story), *lines(office, published, scores, time.monotonic() - started)],
     }
+
+
+def played(root: Path, town: township.Township) -> tuple[list[Told], list[Any]]:
+    """The story as one run of the flow engine; and what each inspection in it gave."""
+    from prefect import flow
+
+    from flows.demo_loop import play
+
+    @flow(name="demo", persist_result=False)
+    def demo() -> tuple[list[Told], list[Any]]:
+        return play(of(root), town)
+
+    return demo()
+
+
+def told(story: Sequence[Told]) -> list[str]:
+    """Numbered lines in the language in use, each with the numbers of its cases."""
+    lang = language()
+    return [
+        f"{n:>2} {one.text[lang]}" + (f" [{' '.join(one.numbers)}]" if one.numbers else "")
+        for n, one in enumerate(story, 1)
+    ]
 
 
 def fresh(folder: Path) -> settings.Workspace:
@@ -76,14 +103,11 @@ def fresh(folder: Path) -> settings.Workspace:
 
 
 def take_in(office: settings.Workspace, town: township.Township) -> None:
-    """Layers and scenes through the same doors as a bureau's own."""
+    """Layers through the same door as a bureau's own; scenes come in the story, each on its day."""
     with step(tr("taking in layers")) as progress:
         for n, file in enumerate(town.layers):
             office.editions.add(file.kind, file.path, edition=file.edition, **file.options)
             progress((n + 1) / len(town.layers))
-    with step(tr("taking in scenes")) as progress, ThreadPoolExecutor(2) as two:  # each is read by a child process
-        for n, _ in enumerate(two.map(office.catalog.add_scene, [image.path for image in town.scenes])):
-            progress((n + 1) / len(town.scenes))
 
 
 def compare(office: settings.Workspace, town: township.Township) -> dict[str, dict[str, Any]]:
