@@ -73,7 +73,7 @@ def batch_add(path: str, source: str, name: str, columns: dict[str, str], crs: s
 
 
 def _report(found: Mapping[str, Any]) -> None:
-    click.echo(tr("{clues} clues: new cases {new}, on known ground {matched}, known already {already}",
+    click.echo(tr("{clues} clues: {new} new cases, {matched} known cases; {already} clues were known already",
                   clues=found["clues"], new=len(found["new"]), matched=len(found["matched"]),
                   already=found["already"]))  # fmt: skip
     for text in found["warnings"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import groupby
@@ -16,6 +15,7 @@ from flows.cli import Command, Group, emit, say
 from flows.cli.casework import today
 from flows.cli.data import JSON
 from flows.progress import step
+from flows.reminding import run as reminded
 from geodata.area import mu
 from geodata.errors import InputError
 from geodata.words import language, tr
@@ -35,10 +35,7 @@ BY = ("district", "township", "kind", "status", "verdict", "month")
 @JSON
 def remind(days: int | None, as_json: bool) -> None:
     office = settings.find()
-    os.environ.update(settings.engine_environment(office.root))  # read when Prefect is imported: quiet, and at home
-    from flows.remind import run
-
-    found = run(office, within_days=days)
+    found = reminded(office, within_days=days)
     if as_json:
         return emit(found)
     for (district, person), rows in groupby(found["reminders"], lambda r: (r["district_name"], r["person"])):

@@ -81,7 +81,7 @@ def test_remind_names_numbers_and_days_only(run):
 
 
 def test_a_provisional_day_is_counted_again_when_the_table_comes(office):
-    from flows.remind import run as remind
+    from flows.reminding import run as remind
 
     opened = settings.open_workspace(office)
     with opened.ledger as ledger:
