@@ -18,7 +18,7 @@ from geodata import atomic
 from geodata.errors import InputError
 
 TIMEZONE = "Asia/Shanghai"
-SCHEDULED = ("ingest", "inspect", "publish", "remind")
+SCHEDULED = ("ingest", "inspect", "recheck", "publish", "remind")
 
 
 @contextmanager
@@ -95,9 +95,16 @@ def schedule(office: Workspace) -> None:
     from flows.ingest import ingest
     from flows.inspect import inspect
     from flows.publish import publish
+    from flows.recheck import recheck
     from flows.remind import remind
 
-    flows: dict[str, Any] = {"ingest": ingest, "inspect": inspect, "publish": publish, "remind": remind}
+    flows: dict[str, Any] = {
+        "ingest": ingest,
+        "inspect": inspect,
+        "recheck": recheck,
+        "publish": publish,
+        "remind": remind,
+    }
     planned, name = plans(office), deployment_name(office)
     for flow in flows:
         _forget_missed(flow, name)

@@ -28,9 +28,11 @@ from pipeline import dating, lookalikes, recheck_rules
 from pipeline import recheck as pure
 from pipeline.cases.case import Case, Part, Status
 from pipeline.cases.events import SYSTEM, Kind
+from pipeline.cases.law import texts
 from pipeline.cases.standards import standards
 from pipeline.dating import StartInterval
 from pipeline.lookalikes import Lookalike
+from pipeline.plain import to_plain
 from pipeline.recheck import Recheck
 
 BEIJING = timezone(timedelta(hours=8))
@@ -215,5 +217,7 @@ def _date(office: Workspace, by: Reader, cases: Sequence[Case], case: Case) -> i
             ("with", interval.with_id, interval.with_at),
         )
     }
-    office.ledger.act(case.number, Kind.DATED, {**ends, "interval": dating.to_json(interval)}, SYSTEM)
+    known = [at.astimezone(BEIJING).date() for at in (interval.without_at, interval.with_at) if at]
+    law = [to_plain(text) for text in texts(min(known), max(known))]
+    office.ledger.act(case.number, Kind.DATED, {**ends, "interval": dating.to_json(interval), "law": law}, SYSTEM)
     return 1

@@ -45,6 +45,7 @@ settle_s = 30.0             # 文件这么久没有变化才读; a file must hav
 [schedule]                  # cron, Beijing time; empty: not scheduled
 ingest = "*/15 * * * *"
 inspect = "0 3 * * *"
+recheck = "30 4 * * *"
 publish = "30 5 * * *"
 remind = "0 8 * * *"
 
@@ -84,6 +85,7 @@ class Inbox:
 class Schedule:
     ingest: str = "*/15 * * * *"
     inspect: str = "0 3 * * *"
+    recheck: str = "30 4 * * *"
     publish: str = "30 5 * * *"
     remind: str = "0 8 * * *"
 

@@ -103,6 +103,37 @@ def inspect(before: str | None, after: str | None, method: str | None, as_json: 
     report(found)
 
 
+@click.command(
+    cls=Command,
+    help=tr(
+        "Look at the ground that is under rectification, waits for acceptance or is closed and under watch, in every"
+        " later scene: restored, not restored or cannot tell, with figures. It proposes; people accept."
+    ),
+)
+@JSON
+def recheck(as_json: bool) -> None:
+    office = settings.find()
+    with _engine(office):
+        from flows.recheck import recheck as flow
+
+        found: dict[str, Any] = flow(office.root)
+    if as_json:
+        return emit(found)
+    told = {key: found["verdicts"].get(key, 0) for key in ("restored", "not_restored", "cannot_tell")}
+    click.echo(
+        tr(
+            "{looked} parts looked at: restored {restored}, not restored {not_restored}, cannot tell {cannot_tell};"
+            " start intervals {dated}, look-alikes {lookalikes}",
+            looked=found["looked"],
+            dated=found["dated"],
+            lookalikes=found["lookalikes"],
+            **told,
+        )
+    )
+    for line in found["refused"]:
+        say(line["error"])
+
+
 def check(office: settings.Workspace, before: str | None, after: str | None, method: str | None) -> None:
     """Say what is wrong with the question before anything is started. Raises: InputError."""
     from pipeline import detect as methods

@@ -72,13 +72,13 @@ def test_a_port_in_use_is_not_shared(gengxun, workspace: Path) -> None:
 
 
 def test_no_line_at_all_is_said(tmp_path: Path) -> None:
-    configure(tmp_path, schedule='ingest = ""\ninspect = ""\npublish = ""\nremind = ""')
+    configure(tmp_path, schedule='ingest = ""\ninspect = ""\nrecheck = ""\npublish = ""\nremind = ""')
     with pytest.raises(InputError, match="has no cron line"):
         plans(open_workspace(tmp_path))
 
 
 def test_an_empty_line_is_no_schedule(tmp_path: Path) -> None:
-    configure(tmp_path, schedule='publish = ""\nremind = ""')
+    configure(tmp_path, schedule='recheck = ""\npublish = ""\nremind = ""')
     assert plans(open_workspace(tmp_path)) == {"ingest": "*/15 * * * *", "inspect": "0 3 * * *"}
 
 
