@@ -291,7 +291,10 @@ def _closed_early(loop: Loop, number: str) -> None:
 
 def _true_and_fake(loop: Loop) -> None:
     loop.clock.to("2026-08-11")
-    true, fake = loop.number("true"), loop.number("fake")
+    true, fake, half = (loop.number(role) for role in ("true", "fake", "half"))
+    if half and "not_restored" in loop.verdicts(half, "1") and loop.part(half, "1").status is Status.REPORTED:
+        loop.do(Kind.RETURNED, REVIEWER, half, "1", reason="影像上厂房仍在，报告不实", due_on="2026-09-30")
+        loop.tell("the part reported as torn down still stands on every later scene: returned", half)
     if fake and loop.part(fake).status is Status.REPORTED:
         word = loop.word(fake)
         if "not_restored" in loop.verdicts(fake):
@@ -337,7 +340,7 @@ def _end(loop: Loop) -> None:
             loop.tell("closed ground breaks again: reopened under the same number, relapse {n}", again, n=case.relapses)
         else:
             loop.tell("built on again, and no image has flagged it since the closing", again)
-    today = loop.clock.now.astimezone(BEIJING).date()
+    today = loop.office.ledger.events()[-1].at.astimezone(BEIJING).date()  # the day that the pages are of
     late = [row for row in (on_day(row, today) for row in loop.office.ledger.rows()) if row["overdue"]]
     if late:
         worst = min(late, key=lambda row: row["days_left"])

@@ -296,8 +296,9 @@ def due_line(event: Event) -> Lines:
     if not isinstance(due, Mapping) or "on" not in due:
         return []
     what = both(DUE_WORDS.get(str(due.get("what")), str(due.get("what"))))
-    word = "{what} until {day} (provisional)" if due.get("provisional") else "{what} until {day}"
-    return [both(word, what=what, day=due["on"])]
+    if due.get("provisional"):
+        return [both("{what} until {day} (provisional)", what=what, day=due["on"])]
+    return [both("{what} until {day}", what=what, day=due["on"])]
 
 
 def _with_due(event: Event, telling: Telling) -> Lines:

@@ -14,10 +14,10 @@
   const figure = (n) => (n <= 9999 ? String(n) : data.lang === "zh" ? (n / 1e4).toFixed(1) + " 万" : (n / 1e3).toFixed(0) + "k");
   const area = (hundredths) => (hundredths / 100).toFixed(2);
   const areaSum = (list, column) => (list.reduce((sum, i) => sum + cases[column][i], 0) / 100).toFixed(2);
+  const years = () => new Set([...data.months, ...window12()].map((m) => m.slice(0, 4))).size;
   const monthName = (month) => {
     const name = data.monthNames[Number(month.slice(5)) - 1];
-    const years = new Set([...data.months, ...window12()].map((m) => m.slice(0, 4)));
-    return years.size < 2 ? name
+    return years() < 2 ? name
       : view.say(words.yearMonth, { year: month.slice(0, 4), month: name });
   };
 
@@ -215,10 +215,11 @@
     const box = $("[data-months]");
     box.innerHTML = bars.map(([key, members]) => {
       const n = stageCounts(members), name = key === "earlier" ? words.earlier : monthName(key);
+      const bare = key === "earlier" ? name : key.endsWith("-01") && years() > 1 ? key.slice(0, 4) : data.monthNames[Number(key.slice(5)) - 1];
       const running = key === data.month, full = running ? view.say(words.soFar, { month: name }) : name;
       const told = ["FOUND", "RECTIFY", "CLOSED"].map((s) => `${data.stages[s]} ${n[s]}`).join(words.comma);
       return `<button type="button" class="gx-month" data-month="${key}" aria-pressed="${state.m === key}" aria-label="${view.escapeHtml(`${full} ${members.length}${words.comma}${told}`)}">` +
-        `<span>${members.length}</span><i>${parts(n, most)}</i><small><span class="gx-full">${view.escapeHtml(full)}</span><span class="gx-short">${view.escapeHtml(name + (running ? "*" : ""))}</span></small></button>`;
+        `<span>${members.length}</span><i>${parts(n, most)}</i><small><span class="gx-full">${view.escapeHtml(running ? view.say(words.soFar, { month: bare }) : bare)}</span><span class="gx-short">${view.escapeHtml(bare + (running ? "*" : ""))}</span></small></button>`;
     }).join("");
     if (!booted) box.scrollLeft = 1e6; // where it is narrow, the newest first; later it stays: to ask where would lay out the page
   }

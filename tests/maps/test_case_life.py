@@ -51,6 +51,7 @@ def test_every_event_of_a_whole_life_is_told_once(office) -> None:
         assert page.entries == len(events)  # photos that came together are one line, counted by their files
         assert {one.kind for one in page.happenings} == {event.kind for event in events}
         for one in page.happenings:
+            assert "until" not in one.text["zh"]
             for text in (one.title, one.text):
                 assert text["zh"]
                 assert text["en"]
