@@ -203,6 +203,8 @@ def _permits(folder: Path, happenings: Sequence[plan.Happening]) -> list[LayerFi
         (Kind.FACILITY, "SSNYD.shp", "facility", records.facilities),
     ):
         chosen = [h for h in happenings if h.expected == expected]
+        if not chosen:  # this ground had no spot for one
+            continue
         shapes = np.array([h.footprint.buffer(4, join_style="mitre") for h in chosen])
         moved = crs.transform(shapes, UTM, EAST_ZONE)
         _write(folder / name, table(chosen, _area(shapes)), moved, EAST_ZONE, name.split(".")[0])

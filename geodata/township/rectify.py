@@ -103,8 +103,9 @@ WISHES = (
 """Placed after all default wishes, so that those keep their spots."""
 
 
-def told(wish: Rectified, happening: Happening) -> Happening:
+def told(wish: Wish, happening: Happening) -> Happening:
     """The happening with what comes after it; ``removed_at`` only where the ground is truly put right."""
+    assert isinstance(wish, Rectified)
     day = plan.day(wish.on_day)
     stages = [(day, AFTERWARDS[wish.outcome](happening.footprint, happening.pieces))]
     if wish.outcome == "restored":
