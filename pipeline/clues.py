@@ -60,6 +60,10 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 """Ours → other names; X and Y are not among them, for in surveying X points north.
 The first as in the issued layer of 2026; the date of a list counts as 后时相."""
 
+FREE = ("BZ", "TZ")
+"""Free text: what reads as a telephone or identity number in it is not kept."""
+PERSONAL = re.compile(r"(?<!\d)(?:\d{17}[\dXx]|(?:\+?86)?1[3-9]\d{9})(?!\d)")
+
 _BUILT = "construction"
 TBLX: Mapping[str, tuple[str, str, str]] = {
     "01": ("other", "耕地", "farmland"), "02": ("nursery", "园地", "orchard"), "03": ("nursery", "林地", "forest"),
@@ -170,6 +174,7 @@ def clue_of(record: int, values: Mapping[str, str], geometry: BaseGeometry, *, p
     """values: {ours: text}. The id is the delivered one, else the place."""
     code = code_of(values.get("TBLX", ""))
     given = {k: v.strip() for k, v in values.items() if v and v.strip() and k not in ("LON", "LAT", "WKT")}
+    given |= {k: PERSONAL.sub("***", given[k]) for k in FREE if k in given}
     middle = shapely.centroid(geometry)
     return Clue(
         id=given.get("JCBH") or f"@{middle.x:.5f},{middle.y:.5f}",

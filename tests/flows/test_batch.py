@@ -120,6 +120,19 @@ def test_a_workbook_with_wkt_and_names_of_its_own(run, tmp_path):
     assert run(*other, "--as", "李外业:field_inspector").code == 2
 
 
+def test_a_list_in_metres_needs_its_coordinate_system_said(run, tmp_path):
+    ground = square(600, 600).centroid
+    (tmp_path / "list.csv").write_text(f"编号,东,北\nM1,{ground.x:.2f},{ground.y:.2f}\n", encoding="utf-8")
+    call = ("batch", "add", tmp_path / "list.csv", "--source", "patrol", "--batch", "m", "--json")
+    named = (*call, "--column", "LON=东", "--column", "LAT=北")
+    assert run(*call).code == 2
+    assert len(run(*named).json["unusable"]) == 1
+    done = run(*named, "--crs", ZONE)
+    assert done.code == 0, done.err
+    row = run("case", "show", done.json["new"][0], "--json").json
+    assert (row["lon"], row["lat"]) == pytest.approx((lonlat(ground).x, lonlat(ground).y), abs=1e-6)
+
+
 @pytest.mark.parametrize("name", ["nothing.csv", "empty.csv", "binary.csv", "broken.xlsx", "nothing.gpkg"])
 def test_what_cannot_be_read_is_one_sentence(run, tmp_path, name):
     if name == "empty.csv":

@@ -59,6 +59,13 @@ def test_numbers_are_unique_in_a_batch_whatever_the_order():
     assert {c.id: c.geometry.wkt for c in again.clues} == {c.id: c.geometry.wkt for c in read.clues}
 
 
+def test_numbers_of_persons_in_free_text_are_not_kept():
+    said = {"JCBH": "430321000000000001", "BZ": "来电 13812345678，证号 43032119900101001X，图斑 20260501"}
+    made = clues.clue_of(1, said, box(0, 0, 1, 1), point=False)
+    assert made.fields["BZ"] == "来电 ***，证号 ***，图斑 20260501"
+    assert made.id == "430321000000000001"
+
+
 def test_a_clue_becomes_a_flag_that_names_no_scene():
     made = clues.clue_of(1, {"JCBH": "A", "TBLX": "ZZ", "HSX": "20260501"}, box(0, 0, 1, 1), point=True)
     ground = occupied(box(0, 0, 1, 1))
