@@ -96,6 +96,8 @@ def act(office: settings.Workspace, asked: Asked) -> dict[str, Any]:
         given = case_words.typed(asked.kind, dict(asked.given), rules, _due(case, asked.part))
         if asked.kind is Kind.SPLIT:
             given |= _split(office, case, asked)
+        elif asked.kind is Kind.DATED:
+            given |= _scenes(office, given)
         elif asked.parts_file:
             raise InputError("--parts {path}: is for the step split only; leave it out.", path=asked.parts_file)
         files = _files(asked, rules)
@@ -139,6 +141,16 @@ def _split(office: settings.Workspace, case: Case, asked: Asked) -> dict[str, An
     for note in made.notes:
         say(note[language()])
     return {"parts": made.payload}
+
+
+def _scenes(office: settings.Workspace, given: Mapping[str, Any]) -> dict[str, Any]:
+    """without, with: ids of scenes held → {"scene_id", "at"}. Raises: InputError for a scene that is not held."""
+    found = {}
+    for name in ("without", "with"):
+        if given.get(name):
+            scene = office.catalog.scene(str(given[name]))
+            found[name] = {"scene_id": scene.id, "at": scene.acquired_at.isoformat()}
+    return found
 
 
 def _files(asked: Asked, rules: Standards) -> list[tuple[str, str, str]]:

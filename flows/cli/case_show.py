@@ -100,6 +100,9 @@ def lines(found: Mapping[str, Any], rules: Standards) -> Iterator[str]:
     yield f"{place}  {found['lon']:.6f}, {found['lat']:.6f}"
     yield tr("patch {patch} m², farmland {farmland} m² ({mu} mu)", patch=f"{found['patch_m2']:,.2f}",
              farmland=f"{found['farmland_gross_m2']:,.2f}", mu=f"{mu(found['farmland_gross_m2']):.2f}")  # fmt: skip
+    seen = sorted({f["after_at"][:10] for f in found["flags"] if f["change"]["after_id"] and f["after_at"]})
+    if seen:
+        yield tr("source: imagery of {days}", days=", ".join(seen))
     for source in found["sources"]:
         yield tr("source: {source} {batch}, clue {id}", source=source_name(source["source"]), batch=source["batch"],
                  id=source["clue_id"])  # fmt: skip

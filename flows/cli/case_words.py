@@ -34,6 +34,10 @@ SPOKEN: Mapping[str, Kind] = {
 }  # fmt: skip
 
 
+STRUCTURED = ("parcels", "recheck", "scene", "late", "due", "papers", "officers", "penalties", "items", "copied_to")
+"""Fields that hold more than one value, and may be given as JSON."""
+
+
 def slug(kind: Kind) -> str:
     return kind.value.lower().replace("_", "-")
 
@@ -87,6 +91,8 @@ def fields(pairs: Iterable[str]) -> dict[str, Any]:
             raise InputError("{pair}: write field=value, as in reason=雨季.", pair=pair)
         if name in found:
             raise InputError("{pair}: {name} is given twice.", pair=pair, name=name)
+        if key.endswith(":") and name not in STRUCTURED:
+            raise InputError("{pair}: {name} is a text; write {name}=….", pair=pair, name=name)
         found[name] = _json(pair, value) if key.endswith(":") else value.strip()
         if name.endswith(("_m2", "_yuan")) and not isinstance(found[name], int | float):
             found[name] = number(pair, found[name])
@@ -118,6 +124,8 @@ def typed(kind: Kind, given: dict[str, Any], rules: Standards, due: Mapping[str,
         for name in numbers:
             if name in given:
                 given[name] = number(f"{name}={given[name]}", given[name])
+    if kind is Kind.LOOKALIKES and not isinstance(given.get("parcels", []), list):
+        raise InputError("{pair}: is no list; write parcels:=[{{…}}, …].", pair=f"parcels={given['parcels']}")
     if kind is Kind.DUE_SET and "due" not in given:
         on, what = str(given.pop("on", "")), given.pop("what", (due or {}).get("what", ""))
         try:

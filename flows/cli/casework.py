@@ -83,10 +83,17 @@ def _line(row: dict[str, Any]) -> str:
             f"{row['lon']:.5f},{row['lat']:.5f}",
             due_words(row),
             row["assignee"],
-            "/".join(dict.fromkeys(source_name(s["source"])[language()] for s in row["sources"])),
+            sources_words(row),
         )
         if part
     )
+
+
+def sources_words(row: dict[str, Any]) -> str:
+    """Who told of it, imagery among them; "" where only imagery did."""
+    told = dict.fromkeys(source_name(one["source"])[language()] for one in row["sources"])
+    seen = [tr("imagery")] if row["after_id"] and told else []
+    return " + ".join((*seen, *told))
 
 
 def due_words(row: dict[str, Any]) -> str:

@@ -64,6 +64,10 @@ def test_an_issued_layer_becomes_clues_once(run, tmp_path):
     assert pond["patch_m2"] == pytest.approx(400, rel=2e-3)
     assert (pond["before_id"], pond["after_id"], pond["after_at"]) == ("", "", "2026-05-01T00:00:00+08:00")
     assert pond["reasons"]["zh"][:2] == ["上级下发，批次 2026Q2，编号 TB-2。", "KT：坑塘。"]
+    assert "遥感影像 + 上级下发" in run("case", "list", lang="zh").out
+    both = run("case", "show", FIRST).out
+    assert "source: imagery of 2026-10-18" in both
+    assert "source: issued by the superior office 2026Q2, clue TB-1" in both
     listed = run("batch", "list", "--json").json
     assert [(b["batch"], b["clues"], b["cases"], b["open"]) for b in listed] == [("2026Q2", 3, 3, 3)]
     said = run("batch", "list", lang="zh").out
