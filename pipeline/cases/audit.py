@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
@@ -22,7 +22,7 @@ from pipeline.cases.database import name_of, open_engine, reading
 from pipeline.cases.events import GENESIS, bytes_of
 from pipeline.cases.projecting import BATCH, by_case, inspected, of_case, stream
 
-Values = tuple[Any, ...]
+Values = Sequence[Any]
 SEQ, AT = (tables.events.columns.keys().index(name) for name in ("seq", "at"))
 Difference = tuple[Mapping[Any, Any] | None, Mapping[Any, Any] | None]
 """A row as a table holds it, and as the events give it."""
@@ -49,7 +49,7 @@ Found = list[tuple[int, str]]
 Chain = tuple[int, str, int | None, tuple[int, ...]]
 APART = 100_000
 """From so many events on a second process takes a part of the work."""
-SHARE = 0.4
+SHARE = 0.45
 """Of the cases, beside the chain."""
 
 

@@ -218,26 +218,30 @@ class Ledger:
         than it (overdue: today)."""
         table = tables.cases.c
         order = table.urgency.desc(), table.number
-        query = sa.select(table.row).order_by(*order)
         given = {"stage": stage, "status": status, "kind": kind, "assignee": assignee, "party": party}
-        for name, value in given.items():
-            if value is not None:
-                query = query.where(table[name] == value)
-        if district:
-            after = district[:-1] + chr(ord(district[-1]) + 1)
-            query = query.where(
-                ((table.township_code >= district) & (table.township_code < after))
-                | ((table.district_code >= district) & (table.district_code < after))
-            )
-        if batch is not None:
-            query = query.where(table.number.in_(sa.select(tables.clues.c.case).where(tables.clues.c.batch == batch)))
-        if due_before is not None:
-            query = query.where(table.due_at < due_before.isoformat())
+        which = _which(given, district, batch, due_before)
+        query = sa.select(table.row).where(which).order_by(*order)
         if limit is not None:  # sort the numbers first: the rows are long
             first = query.with_only_columns(table.number).limit(limit)
             query = sa.select(table.row).where(table.number.in_(first)).order_by(*order)
         with reading(self.engine) as connection:
             return [json.loads(row) for row in connection.execute(query).scalars()]
+
+    def counts(
+        self,
+        by: str,
+        *,
+        district: str | None = None,
+        batch: str | None = None,
+        due_before: date | None = None,
+        **given: str | None,
+    ) -> dict[str, int]:
+        """{value of the column ``by``: how many cases}, filtered as ``rows`` are, by stage, status, kind,
+        assignee or party too. Their sum is the length of the whole list."""
+        column = tables.cases.c[by]
+        query = sa.select(column, sa.func.count()).where(_which(given, district, batch, due_before)).group_by(column)
+        with reading(self.engine) as connection:
+            return dict(connection.execute(query.order_by(column)).tuples().all())
 
     def inspections(self) -> list[Inspection]:
         """In the order in which they were recorded."""
@@ -304,6 +308,26 @@ class Ledger:
     def _count(self, table: sa.Table, which: sa.ColumnElement[bool]) -> int:
         with reading(self.engine) as connection:
             return connection.execute(sa.select(sa.func.count()).select_from(table).where(which)).scalar_one()
+
+
+def _which(
+    given: Mapping[str, str | None], district: str | None, batch: str | None, due_before: date | None
+) -> sa.ColumnElement[bool]:
+    table = tables.cases.c
+    which: sa.ColumnElement[bool] = sa.true()
+    for name, value in given.items():
+        if value is not None:
+            which &= table[name] == value
+    if district:
+        after = district[:-1] + chr(ord(district[-1]) + 1)
+        which &= ((table.township_code >= district) & (table.township_code < after)) | (
+            (table.district_code >= district) & (table.district_code < after)
+        )
+    if batch is not None:
+        which &= table.number.in_(sa.select(tables.clues.c.case).where(tables.clues.c.batch == batch))
+    if due_before is not None:
+        which &= table.due_at < due_before.isoformat()
+    return which
 
 
 def _inspection(connection: sa.Connection, id: str) -> Inspection | None:

@@ -44,7 +44,7 @@ def of_case(events: Iterator[Event]) -> tables.Rows:
     seq = 0
     for event in events:
         case, seq = evolve(case, event), event.seq
-        for table, added in tables.event_values(event).items():
+        for table, added in tables.event_values(event, case.geometry if case.version == 1 else None).items():
             rows[table] += added
     if case is not None:
         rows[tables.cases] = [tables.case_values(case, seq)]

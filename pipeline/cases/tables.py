@@ -211,8 +211,10 @@ def case_values(case: Case, seq: int) -> dict[str, Any]:
     return {**values, "seq": seq, "row": canonical_json(row), "geometry": geometry, **_box(geometry)}
 
 
-def event_values(event: Event) -> Rows:
-    """The rows that one event adds, those of ``cases`` left out: they follow from all events of a case."""
+def event_values(event: Event, geometry: BaseGeometry | None = None) -> Rows:
+    """The rows that one event adds, those of ``cases`` left out: they follow from all events of a case.
+
+    geometry: of its flag, where it is known already."""
     payload = event.payload
     if event.kind == Kind.INSPECTED:
         names = ("id", "before_id", "after_id", "method", "method_version")
@@ -220,7 +222,7 @@ def event_values(event: Event) -> Rows:
     here = {"case": event.case, "seq": event.seq}
     rows: Rows = {}
     if "flag" in payload and event.kind in (Kind.FOUND, Kind.CLUE, Kind.SEEN_AGAIN, Kind.RELAPSED):
-        rows = _flag_values(here, payload)
+        rows = _flag_values(here, payload, geometry)
     if event.kind == Kind.CLUE:
         rows[clues] = [{**here, **{n: payload[n] for n in ("source", "batch", "clue_id")}}]
     elif event.kind == Kind.EVIDENCE:
@@ -231,9 +233,10 @@ def event_values(event: Event) -> Rows:
     return rows
 
 
-def _flag_values(here: Mapping[str, Any], payload: Mapping[str, Any]) -> Rows:
+def _flag_values(here: Mapping[str, Any], payload: Mapping[str, Any], geometry: BaseGeometry | None) -> Rows:
     flag = payload["flag"]
-    geometry = shapely.geometry.shape(flag["occupied"]["geometry"])
+    if geometry is None:
+        geometry = shapely.geometry.shape(flag["occupied"]["geometry"])
     scenes = {n: flag["change"][n] for n in ("before_id", "after_id")}
     layers: Mapping[str, Sequence[str]] = flag["layers"]
     row = {**here, "id": flag["id"], "inspection": payload.get("inspection"), **scenes}

@@ -128,6 +128,9 @@ def test_lists_are_filtered_by_the_database(where):
     due = date.fromisoformat(ledger.rows(status="DISPATCHED")[0]["due_at"])
     assert numbers(due_before=due) == []
     assert numbers(due_before=due + timedelta(days=1)) == [SECOND]
+    assert ledger.counts("status") == {"DISPATCHED": 1, "SUSPECTED": 3}
+    assert ledger.counts("district_code", status="SUSPECTED") == {"430321": 2, "430381": 1}
+    assert ledger.counts("status", district="430321", assignee=OFFICER.name) == {"DISPATCHED": 1}
     assert numbers(stage="CLOSED") == numbers(party="某") == numbers(batch="x") == numbers(kind="dumping") == []
 
 
