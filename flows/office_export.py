@@ -13,7 +13,7 @@ from typing import Any
 from flows.settings import Workspace
 from geodata import atomic, featurefile, tablefile
 from geodata.area import M2_PER_MU
-from geodata.errors import GengXunError, InputError
+from geodata.errors import GengXunError, InputError, WorkError
 from geodata.words import Text, both, language, tr
 from pipeline import register, workbook
 from pipeline.cases import heads
@@ -55,22 +55,38 @@ def export(
         found = list(register.rows(_cases(ledger, sorted(numbers), progress), office.rules(today), language()))
     fields = register.fields()
     values = [[row.get(field.name) for field in fields] for row, _ in found]
-    cut: list[str] = []
-    if suffix == ".xlsx":
+    try:
+        cut = _write(office, path, fields, values, [shape for _, shape in found], head)
+    except OSError as error:
+        raise WorkError(
+            "{path}: cannot be written ({why}); close it where it is open, or name another place.",
+            path=path,
+            why=error.strerror or str(error),
+        ) from error
+    return Written(path, len(found), tuple(cut), head, notes)
+
+
+def _write(
+    office: Workspace,
+    path: Path,
+    fields: Sequence[workbook.Field],
+    values: Sequence[Sequence[Any]],
+    shapes: Sequence[Any],
+    head: str,
+) -> list[str]:
+    """By suffix; the names of columns in which texts were cut."""
+    if path.suffix.lower() == ".xlsx":
         now = datetime.now(UTC).astimezone(BEIJING)
         scope = office.settings.bureau.name or tr("All districts")
-        title = tr("Register of farmland patches · {scope} · {day}", scope=scope, day=today.isoformat())
+        title = tr("Register of farmland patches · {scope} · {day}", scope=scope, day=now.date().isoformat())
         footer = [
             tr("Ledger: {head}; written {at} (Beijing time).", head=head, at=f"{now:%Y-%m-%d %H:%M}"),
             tr("Areas are in mu unless said; seen from above is a clue until the ground was checked."),
         ]
         atomic.write_bytes(path, workbook.workbook(tr("register"), title, fields, values, footer))
-    else:
-        columns = [
-            featurefile.Column(field.name, field.type, [row[n] for row in values]) for n, field in enumerate(fields)
-        ]
-        cut = featurefile.write(path, "register", [shape for _, shape in found], columns, "EPSG:4490")
-    return Written(path, len(found), tuple(cut), head, notes)
+        return []
+    columns = [featurefile.Column(field.name, field.type, [row[n] for row in values]) for n, field in enumerate(fields)]
+    return featurefile.write(path, "register", shapes, columns, "EPSG:4490")
 
 
 def _cases(ledger: Ledger, numbers: Sequence[str], progress: Callable[[float], None]) -> Sequence[Case]:

@@ -92,7 +92,7 @@ def _report(found: Mapping[str, Any]) -> None:
     for code, n in found["unknown_codes"].items():
         say(tr("TBLX {code} is not known ({n}); taken as other", code=code, n=n))
     for one in found["unusable"][:SHOWN]:
-        say(tr("record {n}: {why}; left out", n=one["record"], why=one["why"]))
+        say(tr("record {n}: {why}; left out", n=one["record"], why=one["why"][language()].rstrip("。.")))
     if len(found["unusable"]) > SHOWN:
         say(tr("… and {n} more that cannot be used; see --json", n=len(found["unusable"]) - SHOWN))
 

@@ -14,6 +14,7 @@ from flows.cli.case_do import case_do
 from flows.cli.case_show import document, lines
 from flows.cli.data import JSON
 from geodata.area import mu
+from geodata.errors import InputError
 from geodata.words import language, tr
 from pipeline.cases.case import Stage, Status
 from pipeline.cases.facts import day_of
@@ -34,12 +35,19 @@ def today() -> date:
     return day_of(datetime.now(UTC))
 
 
+def district_code(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value and not (value.isascii() and value.isdigit()):
+        raise InputError("--district {value}: write the beginning of a code, as 430321.", value=value)
+    return value or None
+
+
 @case.command("list", help=tr("Cases, the most urgent first."))
 @click.option("--stage", type=click.Choice([s.value for s in Stage], case_sensitive=False), help=tr("Only this stage."))
 @click.option(
     "--status", type=click.Choice([s.value for s in Status], case_sensitive=False), help=tr("Only this status.")
 )
-@click.option("--district", metavar="CODE", help=tr("Only this district or township, by the beginning of its code."))
+@click.option("--district", metavar="CODE", callback=district_code,
+              help=tr("Only this district or township, by the beginning of its code."))  # fmt: skip
 @click.option("--kind", type=click.Choice(list(KINDS)), help=tr("Only this kind."))
 @click.option("--overdue", is_flag=True, help=tr("Only where a last day has passed."))
 @click.option("--batch", metavar="NAME", help=tr("Only with a clue of this batch."))
@@ -55,7 +63,7 @@ def case_list(stage: str | None, status: str | None, district: str | None, kind:
         found = ledger.rows(
             stage=stage,
             status=status,
-            district=district or None,
+            district=district,
             kind=kind,
             batch=batch,
             party=party,

@@ -12,7 +12,7 @@ import click
 
 from flows import settings
 from flows.cli import Command, Group, emit, say
-from flows.cli.casework import today
+from flows.cli.casework import district_code, today
 from flows.cli.data import JSON
 from flows.progress import step
 from flows.reminding import run as reminded
@@ -144,7 +144,8 @@ def _ratio(ratios: Sequence[Mapping[str, Any]]) -> None:
 @click.option(
     "--status", type=click.Choice([s.value for s in Status], case_sensitive=False), help=tr("Only this status.")
 )
-@click.option("--district", metavar="CODE", help=tr("Only this district or township, by the beginning of its code."))
+@click.option("--district", metavar="CODE", callback=district_code,
+              help=tr("Only this district or township, by the beginning of its code."))  # fmt: skip
 @click.option("--batch", metavar="NAME", help=tr("Only with a clue of this batch."))
 @JSON
 def export(path: Path, stage: str | None, status: str | None, district: str | None, batch: str | None,
@@ -153,7 +154,7 @@ def export(path: Path, stage: str | None, status: str | None, district: str | No
 
     office = settings.find()
     with step(tr("writing {path}", path=path)) as progress:
-        done = run(office, path.absolute(), stage=stage, status=status, district=district or None, batch=batch,
+        done = run(office, path.absolute(), stage=stage, status=status, district=district, batch=batch,
                    progress=progress)  # fmt: skip
     for note in done.notes:
         say(note[language()])

@@ -153,9 +153,11 @@ def test_the_register_as_features(run, tmp_path, name):
 
 
 def test_an_export_elsewhere_is_refused(run, tmp_path):
-    for path in ("x.csv", tmp_path / "nowhere" / "x.xlsx"):
+    (tmp_path / "folder.xlsx").mkdir()
+    for path, code in (("x.csv", 2), (tmp_path / "nowhere" / "x.xlsx", 2), (tmp_path / "folder.xlsx", 1)):
         refused = run("export", path)
-        assert (refused.code, len(refused.err.strip().splitlines())) == (2, 1)
+        assert (refused.code, len(refused.err.strip().splitlines())) == (code, 1)
+    assert run("export", tmp_path / "x.xlsx", "--district", "x").code == 2
 
 
 def test_statistics_with_the_ratio(run, tmp_path):
