@@ -62,9 +62,9 @@ class Loop(People):
         while self.waiting and self.waiting[0].acquired_at < end:
             scene = self.waiting.pop(0)
             self.clock.to(f"{scene.acquired_at.astimezone(BEIJING) + timedelta(days=1):%Y-%m-%d}", 3.0)
-            self.office.catalog.add_scene(scene.path)
+            taken, _ = self.office.catalog.add_scene(scene.path)
             self.inspect()
-            self.recheck()
+            self.recheck(taken.id)
         self.clock.to(day)
 
     def inspect(self) -> None:
@@ -72,8 +72,9 @@ class Loop(People):
             pairs, _ = self._inspect.choose(self.office, None, None)
             self.looked += [self._inspect.look(self.office, pair, None, lease) for pair in pairs]
 
-    def recheck(self) -> None:
-        """As ``flows.recheck.run`` does; how scenes lie to each other is measured once."""
+    def recheck(self, scene: str) -> None:
+        """As ``flows.recheck.run`` does, of the parts under one new scene; how scenes lie to each other is measured
+        once."""
         office, flow = self.office, self._recheck
         cases = office.ledger.cases()
         asked = flow.asked(cases, self.clock.now, office.root / "law")
@@ -84,6 +85,8 @@ class Loop(People):
         self.reader.scenes = office.catalog.scenes()
         with office.ledger.lease("recheck"):
             for one in asked:
+                if all(over.id != scene for over in self.reader.over(one.part.geometry)):
+                    continue
                 flow.look(office, self.reader, cases, one)
 
     def word(self, number: str, part: str = "") -> Text | None:
@@ -246,6 +249,19 @@ def _winter(loop: Loop) -> None:
     for number in roles.values():
         if number:
             loop.do(Kind.ACCEPTED, REVIEWER, number)
+    _on_paper(loop, loop.number("basic"), true)
+
+
+def _on_paper(loop: Loop, basic: str, true: str) -> None:
+    """A term that pauses, and an entry that is corrected by a later one."""
+    if basic:
+        loop.clock.to("2026-01-12")
+        loop.do(Kind.PAUSED, LEGAL, basic, reason="当事人申请行政复议，复议期间中止")
+        loop.tell("the party asks for reconsideration: the last day is paused, nothing falls overdue", basic)
+    if true:
+        wrong = next(e for e in loop.office.ledger.events(true) if e.kind == Kind.REPORTED)
+        loop.do(Kind.CORRECTED, OFFICER, true, seq=wrong.seq, text="拆除日期应为 11 月 10 日，原写有误")
+        loop.tell("a report is corrected by a later entry; the first one stays, struck through", true)
 
 
 def _year(loop: Loop) -> None:

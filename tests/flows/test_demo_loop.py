@@ -66,6 +66,8 @@ def test_the_story_of_the_people_is_told_in_order_and_the_ledger_holds_it(office
         ["agriculture:RECEIVED"],
     )
     assert rows[numbers["basic"]]["proceeding"]["status"] == "FILED"
+    assert rows[numbers["basic"]]["paused"]
+    assert rows[numbers["basic"]]["due_at"] is None  # so that it is not overdue
     kept = office.ledger.case(numbers["again"])
     closings = [e for e in office.ledger.events(numbers["again"]) if e.kind == Kind.ACCEPTED]
     assert [e.payload["overridden"] for e in closings] == [True]  # no image spoke for it, so a leader did
