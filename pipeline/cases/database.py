@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +17,9 @@ from pipeline.cases.tables import metadata
 HEAD = "0002"
 """The newest revision in ``migrations/versions``."""
 KNOWN = frozenset({"0001", HEAD})
+
+PATIENCE_S = 120.0
+"""How long a writer waits for its turn."""
 
 # busy_timeout first: two processes may switch to WAL at once. recursive_triggers: REPLACE asks them too.
 PRAGMAS = (
@@ -72,7 +78,28 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
     @sa.event.listens_for(engine, "begin")
     def begun(connection):
         writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if not (writes and _begun_in_turn(connection.connection.driver_connection)):
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begun_in_turn(connection: sqlite3.Connection) -> bool:
+    """Wait to be the one that writes; False: in vain, or it is not for that.
+
+    SQLite's own waiting asks ever more seldom: whoever came first would starve among many."""
+    until = time.monotonic() + PATIENCE_S
+    connection.execute("PRAGMA busy_timeout=0").close()
+    try:
+        while time.monotonic() < until:
+            try:
+                connection.execute("BEGIN IMMEDIATE").close()
+                return True
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    return False
+            time.sleep(random.uniform(0.001, 0.01))  # noqa: S311 (no secret)
+        return False
+    finally:
+        connection.execute(f"PRAGMA {PRAGMAS[0]}").close()
 
 
 @contextmanager

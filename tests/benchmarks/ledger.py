@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -190,6 +191,7 @@ def ask(where: str, cases: int, name: str) -> dict[str, Any]:
             walls.append(time.perf_counter() - start)
         found = {"wall_s": min(walls), "worst_s": max(walls), "cpu_s": (time.process_time() - cpu) / times}
         if name == "verify":
+            found |= {"second_process_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024}
             found |= {"ok": said.ok, "events": said.events, "events_a_second": said.events / min(walls)}
     return {**found, "peak_mb": _peak_mb()}
 
