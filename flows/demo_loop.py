@@ -260,7 +260,7 @@ def _on_paper(loop: Loop, basic: str, true: str) -> None:
         loop.tell("the party asks for reconsideration: the last day is paused, nothing falls overdue", basic)
     if true:
         wrong = next(e for e in loop.office.ledger.events(true) if e.kind == Kind.REPORTED)
-        loop.do(Kind.CORRECTED, OFFICER, true, seq=wrong.seq, text="拆除日期应为 11 月 10 日，原写有误")
+        loop.do(Kind.CORRECTED, OFFICER, true, corrects=wrong.seq, text="拆除日期应为 11 月 10 日，原写有误")
         loop.tell("a report is corrected by a later entry; the first one stays, struck through", true)
 
 

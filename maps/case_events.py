@@ -158,6 +158,12 @@ def happenings(events: Sequence[Event], telling: Telling) -> tuple[Happening, ..
     return tuple(reversed(told))
 
 
+def corrected(event: Event) -> int:
+    """seq of the event that a correction is of; 0 where it names none."""
+    said = str(event.payload.get("corrects", ""))
+    return int(said) if said.isdigit() else 0
+
+
 def _together(one: Event, other: Event) -> bool:
     return (
         other.kind == Kind.EVIDENCE
