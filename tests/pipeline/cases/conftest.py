@@ -75,8 +75,10 @@ def server() -> Iterator[Server]:
         made = Server(Path(name), BINARIES[0])
         if os.geteuid() == 0:
             shutil.chown(name, USER)
-        icu = ("--locale-provider=icu", "--icu-locale=zh-CN", "--locale=C.UTF-8", "--encoding=UTF8")
-        made.run("initdb", "-D", f"{name}/data", "-U", USER, "--auth=trust", "--no-sync", *icu)
+        options = ["-U", USER, "--auth=trust", "--no-sync", "--locale=C.UTF-8", "--encoding=UTF8"]
+        if float(made.binaries.parent.name) >= 15:
+            options += ["--locale-provider=icu", "--icu-locale=zh-CN"]
+        made.run("initdb", "-D", f"{name}/data", *options)
         made.start()
         try:
             made.do("CREATE DATABASE with_postgis")

@@ -235,6 +235,7 @@ def test_two_processes_find_what_one_finds(ledger, monkeypatch):
     assert (found.ok, found.first_bad, found.differences) == (False, 2, ("events 2",))
 
 
+@pytest.mark.filterwarnings("ignore:Did not recognize type 'geometry'")
 def test_the_migrations_make_the_tables_of_the_program(ledger):
     with database.reading(ledger.engine) as connection:
         context = MigrationContext.configure(

@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import random
-import resource
 import select
 import signal
 from collections import Counter
@@ -20,7 +19,7 @@ from tests.pipeline.cases.lives import FIRST, INSPECTOR, OFFICER, REVIEWER, SENS
 from tests.pipeline.invented_flags import flag, inspection
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-FORK = multiprocessing.get_context("fork")
+FORK = multiprocessing.get_context("fork" if hasattr(os, "fork") else None)
 SECOND = "430321-2026-00002"
 
 
@@ -163,6 +162,8 @@ def test_a_disk_that_fills_is_one_sentence_and_loses_nothing(tmp_path):
     filled(where, 2)
 
     def fill(_):
+        import resource  # not on Windows
+
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
         kept, said = 0, ""
