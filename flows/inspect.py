@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.utilities.annotations import quote
 
 from flows import steps
 from flows.progress import step
@@ -38,6 +39,14 @@ IO: dict[str, Any] = {
     "retry_delay_seconds": [1, 5],
     "retry_condition_fn": lambda task, run, state: not isinstance(state.data, GengXunError),
 }
+T = TypeVar("T")
+
+
+def whole(value: T) -> T:
+    """For a task: handed over as it is. The engine would walk through every value in it, looking for futures."""
+    return cast("T", quote(value))
+
+
 PURE: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 
 
@@ -97,7 +106,7 @@ def look(office: Workspace, pair: Pair, method: str | None, lease: Lease) -> Loo
         inspection, flags = examine(office, pair, chosen.name, layers, settings, id)
     except GengXunError as error:
         return Refused(pair, error)
-    recorded = record(office, inspection, flags, lease)
+    recorded = record(office, whole(inspection), whole(flags), lease)
     artifacts(recorded.inspection, pair)
     return Looked(pair, recorded.inspection, recorded.already, tuple(recorded.new), tuple(recorded.seen_again))
 
@@ -117,13 +126,13 @@ def examine(
     timings = steps.Timings()
     days = f"{pair.before.acquired_at:%Y-%m-%d} → {pair.after.acquired_at:%Y-%m-%d}"
     with step(f"{days} {tr('aligning')}") as progress, timings("align"):
-        alignment = align_task(office, pair, settings["max_shift_px"], progress)
+        alignment = align_task(office, whole(pair), settings["max_shift_px"], progress)
     with step(f"{days} {tr('comparing')}") as progress, timings("detect"):
-        compared = detect_task(office, pair, method, alignment, settings["min_area_m2"], progress)
+        compared = detect_task(office, whole(pair), method, whole(alignment), settings["min_area_m2"], progress)
     with step(f"{days} {tr('overlaying')}") as progress, timings("overlay"):
-        laid = overlay_task(compared, pair, layers, progress)
+        laid = overlay_task(whole(compared), whole(pair), whole(layers), progress)
     with timings("triage"):
-        flags, outcomes = judge_task(compared, laid, pair, layers, digest(settings))
+        flags, outcomes = judge_task(whole(compared), whole(laid), whole(pair), whole(layers), digest(settings))
     inspection = Inspection(
         id=id,
         run=next_run(office),
