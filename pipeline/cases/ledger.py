@@ -29,8 +29,9 @@ from pipeline.cases.case import Case, replay
 from pipeline.cases.closing import Gate
 from pipeline.cases.database import open_engine, reading
 from pipeline.cases.database import writing as writing_to
-from pipeline.cases.events import Actor, Event, Kind, from_row
+from pipeline.cases.events import Actor, Event, Kind, from_row, from_values
 from pipeline.cases.lease import Lease, LeaseHeld, LeaseLost, check, hold
+from pipeline.cases.projecting import stream
 from pipeline.cases.refusal import StepRefused
 from pipeline.cases.standards import Standards, standards
 from pipeline.cases.steps import Possible, World, decide, gates, possible
@@ -214,13 +215,11 @@ class Ledger:
     ) -> list[dict[str, Any]]:
         """Rows of ``rows.case_row``, most urgent first, read from the table and not replayed.
 
-        district: the beginning of a district's or township's code. due_before: with a last day earlier
-        than it (overdue: today)."""
+        district: how the code of the district or township begins. due_before: with a last day before it."""
         table = tables.cases.c
         order = table.urgency.desc(), table.number
         given = {"stage": stage, "status": status, "kind": kind, "assignee": assignee, "party": party}
-        which = _which(given, district, batch, due_before)
-        query = sa.select(table.row).where(which).order_by(*order)
+        query = sa.select(table.row).where(_which(given, district, batch, due_before)).order_by(*order)
         if limit is not None:  # sort the numbers first: the rows are long
             first = query.with_only_columns(table.number).limit(limit)
             query = sa.select(table.row).where(table.number.in_(first)).order_by(*order)
@@ -236,8 +235,7 @@ class Ledger:
         due_before: date | None = None,
         **given: str | None,
     ) -> dict[str, int]:
-        """{value of the column ``by``: how many cases}, filtered as ``rows`` are, by stage, status, kind,
-        assignee or party too. Their sum is the length of the whole list."""
+        """{value of the column ``by``: how many cases}; filters as for ``rows``, stage to party among them."""
         column = tables.cases.c[by]
         query = sa.select(column, sa.func.count()).where(_which(given, district, batch, due_before)).group_by(column)
         with reading(self.engine) as connection:
@@ -259,7 +257,10 @@ class Ledger:
 
     def cases(self) -> list[Case]:
         """In the order in which they were found."""
-        return list(replay(self._events(tables.events.c.case.is_not(None))).values())
+        of_cases = tables.events.c.case.is_not(None)
+        with reading(self.engine) as connection:
+            events = (from_values(*row) for row in stream(connection, of_cases, tables.events.c.seq))
+            return list(replay(events).values())
 
     def case(self, number: str) -> Case:
         """InputError where there is no such case."""
@@ -301,9 +302,8 @@ class Ledger:
         return hold(self.engine, self.clock, name, wait=wait, on_wait=on_wait)
 
     def _events(self, which: sa.ColumnElement[bool]) -> list[Event]:
-        query = sa.select(tables.events).where(which).order_by(tables.events.c.seq)
         with reading(self.engine) as connection:
-            return [from_row(row) for row in connection.execute(query).mappings()]
+            return [from_values(*row) for row in stream(connection, which, tables.events.c.seq)]
 
     def _count(self, table: sa.Table, which: sa.ColumnElement[bool]) -> int:
         with reading(self.engine) as connection:
