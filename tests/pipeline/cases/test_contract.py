@@ -17,7 +17,7 @@ from geodata.layers import Kind as LayerKind
 from pipeline.cases import audit, database, tables
 from pipeline.cases.case import Status
 from pipeline.cases.events import SYSTEM, Actor, Kind, canonical_json
-from pipeline.cases.ledger import Ledger
+from pipeline.cases.ledger import LeaseHeld, LeaseLost, Ledger
 from pipeline.cases.refusal import StepRefused
 from pipeline.cases.rows import case_row
 from tests.pipeline.cases.lives import ADMIN, FIRST, OFFICER, SENSING, Office, a_whole_life, clue
@@ -94,6 +94,18 @@ def test_a_refused_step_leaves_nothing(ledger):
     ledger.record(inspection(), [flag(0)], SYSTEM)
     with pytest.raises(StepRefused, match=FIRST):
         ledger.act(FIRST, Kind.ACCEPTED, {}, OFFICER)
+    assert len(ledger.events()) == 2
+
+
+def test_a_lease_is_held_by_one_and_what_it_guards_is_written_under_it_only(ledger, where):
+    with ledger.lease("inspect") as held, Ledger(where) as other:
+        with pytest.raises(LeaseHeld, match="inspect"), other.lease("inspect", wait=False):
+            pass
+        ledger.record(inspection(), [flag(0)], SYSTEM, lease=held)
+    with ledger.lease("inspect") as later:
+        assert later.fence == held.fence + 1
+        with pytest.raises(LeaseLost):
+            ledger.record(inspection(after="c"), [flag(1, after="c")], SYSTEM, lease=held)
     assert len(ledger.events()) == 2
 
 
