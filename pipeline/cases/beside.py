@@ -36,6 +36,7 @@ def facts(case: Case, part: Part) -> Facts:
 
 def proceeding_step(asked: Asked) -> dict[str, Any]:
     id = str(asked.payload.get("proceeding") or max(asked.part.proceedings, default="1"))
+    _opened(asked, asked.part.proceedings.get(id))
     known = facts(asked.case, asked.part)
     given = {**({"party": known.party} if known.party else {}), **asked.payload, "proceeding": id}
     done = proceeding.decide(
@@ -53,6 +54,7 @@ def proceeding_step(asked: Asked) -> dict[str, Any]:
 def transfer_step(asked: Asked) -> dict[str, Any]:
     id = str(asked.payload.get("transfer") or asked.payload.get("to") or max(asked.part.transfers, default="1"))
     known, state = facts(asked.case, asked.part), asked.part.transfers.get(id)
+    _opened(asked, state)
     done = transfer.decide(
         state,
         str(asked.payload["step"]),
@@ -65,6 +67,12 @@ def transfer_step(asked: Asked) -> dict[str, Any]:
     if state is None:
         done["assessment"] = to_plain(assessed(known, asked.world))
     return {**done, "part": asked.part.id, "transfer": id}
+
+
+def _opened(asked: Asked, state: object) -> None:
+    """Before a ground check nothing is opened; what runs already goes on."""
+    if asked.part.status is Status.DISPATCHED and state is None:
+        raise asked.refuse("{number}: the ground is not checked yet; no proceeding or transfer is opened before.")
 
 
 def assessed(known: Facts, world: World) -> transfer.Assessment:

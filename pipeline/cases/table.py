@@ -99,6 +99,8 @@ def _table() -> dict[tuple[Status | None, Kind], Step]:
         found |= {(status, kind): step for kind, step in everywhere.items()}
     for status in (R, A, C):
         found |= {(status, kind): step for kind, step in after_check.items()}
+    for kind in (Kind.PROCEEDING, Kind.TRANSFER):  # one that runs goes on after a relapse; none is opened there
+        found[D, kind] = after_check[kind]
     for status in (D, R, A):
         found[status, Kind.ASSIGNED] = Step(_FIELD | _SECOND | {Role.ADMINISTRATOR}, (), ("to_whom",))
         found[status, Kind.EXTENDED] = Step(_SECOND, (), ("reason", "due_on"))

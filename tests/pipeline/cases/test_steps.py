@@ -171,6 +171,8 @@ def test_nothing_of_a_penalty_comes_before_the_ground_check(office) -> None:
         assert "stands at SUSPECTED" in refused(office, kind, OFFICER, **payload)
     office.dispatched()
     assert "stands at DISPATCHED" in refused(office, Kind.ORDERED, OFFICER, rectification="restored_tillage")
+    for kind, payload in ((Kind.PROCEEDING, {"step": "file"}), (Kind.TRANSFER, {"step": "letter", "to": "police"})):
+        assert "the ground is not checked yet" in refused(office, kind, OFFICER, **payload)
 
 
 def test_a_verdict_brings_its_fields_and_photos(office) -> None:
