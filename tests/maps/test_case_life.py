@@ -175,3 +175,15 @@ def test_the_page_of_a_whole_life_fits_the_screen(office, open_page, tmp_path, s
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= size[0]
     assert opened.page.locator(".gx-part").count() == 2
     opened.shot(f"life-{lang}-{size[0]}")
+
+
+def test_when_it_began_is_of_the_whole_case_also_after_a_split(tmp_path: Path) -> None:
+    office = lives.Office(tmp_path / "ledger.db")
+    office.found()
+    office.dispatched()
+    office.do(Kind.SPLIT, lives.OFFICER, parts=lives.halves(office.ledger.case(lives.FIRST).parts[0].ground))
+    text = {"zh": "占用始于 2025-10-20 之后。", "en": "It began after 2025-10-20."}
+    office.do(Kind.DATED, lives.SYSTEM, **{"without": "b", "with": "a", "interval": {"text": text}})
+    page = page_of(office)
+    assert page.began == text
+    assert page.happenings[0].text["zh"].startswith(text["zh"])
