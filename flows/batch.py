@@ -16,13 +16,13 @@ from flows.delivered import polygons
 from flows.settings import Workspace
 from geodata import crs, tablefile
 from geodata.contracts import is_personal
+from geodata.days import day_of
 from geodata.editions import LayersOnDay
 from geodata.errors import GengXunError, InputError
 from geodata.repair import repair
 from geodata.words import Text, both
 from pipeline import clues, overlay
 from pipeline.cases.events import Actor
-from pipeline.cases.facts import day_of
 from pipeline.cases.ledger import Received
 from pipeline.clues import Clue, Read
 from pipeline.flags import Flag

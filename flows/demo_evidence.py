@@ -6,14 +6,15 @@ import io
 import math
 import random
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 import shapely
 from PIL import Image, ImageDraw
 from PIL.TiffImagePlugin import IFDRational
 from shapely.geometry.base import BaseGeometry
 
-BEIJING = timezone(timedelta(hours=8))
+from geodata.days import BEIJING
+
 SIZE = (480, 360)
 SKY, HILL = (178, 200, 214), (92, 118, 92)
 EARTH = {"built": (176, 172, 164), "field": (120, 92, 62), "crop": (104, 134, 62), "water": (112, 130, 134)}

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from flows.demo_story import BEIJING, INSPECTOR, LEADER, LEGAL, OFFICER, PARTY, REVIEWER, People, StoryOffice, Told
+from flows.demo_story import INSPECTOR, LEADER, LEGAL, OFFICER, PARTY, REVIEWER, People, StoryOffice, Told
 from flows.progress import step
 from geodata import township
+from geodata.days import BEIJING
 from geodata.words import Text, both, tr
 from pipeline.cases.case import Status
 from pipeline.cases.events import Kind

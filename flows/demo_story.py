@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from shapely.geometry import mapping, shape
 
 from flows import demo_evidence, settings
 from geodata import township
+from geodata.days import BEIJING
 from geodata.words import Text, both
 from pipeline.cases.case import Case, Part
 from pipeline.cases.events import Actor, Event, Kind
@@ -22,7 +23,6 @@ from pipeline.cases.evidence import to_json
 from pipeline.cases.ledger import Ledger
 from pipeline.cases.refusal import StepRefused
 
-BEIJING = timezone(timedelta(hours=8))
 SENSING = Actor("演示甲", "remote_sensing")
 OFFICER = Actor("演示乙", "district_officer")
 INSPECTOR = Actor("演示丙", "field_inspector")

@@ -7,7 +7,6 @@ transaction, and the ledger's lease keeps two runs apart. Retries are for readin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -19,6 +18,7 @@ from flows import steps
 from flows.progress import step
 from flows.report import Looked, Refused, artifacts, notes, say, summary
 from flows.settings import Workspace, open_workspace
+from geodata.days import BEIJING, day_of
 from geodata.editions import LayersOnDay
 from geodata.errors import GengXunError
 from geodata.words import Text, tr
@@ -30,7 +30,6 @@ from pipeline.inspection import Inspection, funnel, inspection_id
 from pipeline.pairing import Pair
 from pipeline.plain import to_plain
 
-BEIJING = timezone(timedelta(hours=8))
 SYSTEM = Actor("gengxun", "system")
 IO: dict[str, Any] = {
     "cache_policy": NO_CACHE,
@@ -124,7 +123,7 @@ def examine(
 ) -> tuple[Inspection, list[Flag]]:
     """The pure way from two scenes to flags, its reading steps as tasks. Raises: GengXunError."""
     timings = steps.Timings()
-    days = f"{pair.before.acquired_at:%Y-%m-%d} → {pair.after.acquired_at:%Y-%m-%d}"
+    days = f"{day_of(pair.before.acquired_at)} → {day_of(pair.after.acquired_at)}"
     with step(f"{days} {tr('aligning')}") as progress, timings("align"):
         alignment = align_task(office, whole(pair), settings["max_shift_px"], progress)
     with step(f"{days} {tr('comparing')}") as progress, timings("detect"):

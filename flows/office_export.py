@@ -13,12 +13,12 @@ from typing import Any
 from flows.settings import Workspace
 from geodata import atomic, featurefile, tablefile
 from geodata.area import M2_PER_MU
+from geodata.days import BEIJING, day_of
 from geodata.errors import GengXunError, InputError, WorkError
 from geodata.words import Text, both, language, tr
 from pipeline import register, workbook
 from pipeline.cases import heads
 from pipeline.cases.case import Case
-from pipeline.cases.facts import BEIJING, day_of
 from pipeline.cases.keys import NothingToSign, sign_now
 from pipeline.cases.ledger import Ledger
 

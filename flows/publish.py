@@ -12,11 +12,11 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.gather import Gathered
-from flows.inspect import BEIJING
 from flows.progress import step
 from flows.report import say
 from flows.settings import Workspace, open_workspace
 from geodata import atomic
+from geodata.days import BEIJING
 from geodata.errors import GengXunError
 from geodata.words import both, tr
 from maps import publish as site

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from flows import alike
 from flows.ground import Place, Reader
 from flows.progress import step
 from flows.settings import Workspace, open_workspace
+from geodata.days import BEIJING
 from geodata.errors import GengXunError
 from geodata.words import LANGUAGES, tr
 from pipeline import dating, lookalikes, recheck_rules
@@ -35,7 +36,6 @@ from pipeline.lookalikes import Lookalike
 from pipeline.plain import to_plain
 from pipeline.recheck import Recheck
 
-BEIJING = timezone(timedelta(hours=8))
 NEAR_DEG = 0.05
 """Ground of other cases so near is no neighbour to compare with."""
 VIOLATION = "violation"

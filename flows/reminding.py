@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flows.settings import Workspace
+from geodata.days import day_of
 from geodata.errors import GengXunError
 from geodata.words import both
 from pipeline.cases.case import Case, Part
 from pipeline.cases.events import SYSTEM, Event, Kind
-from pipeline.cases.facts import day_of
 from pipeline.cases.ledger import Ledger
 from pipeline.cases.procedure import FINAL, Step
 from pipeline.cases.table import Status

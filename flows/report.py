@@ -9,6 +9,7 @@ from typing import Any
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.steps import Laid
+from geodata.days import day_of
 from geodata.editions import LayersOnDay
 from geodata.errors import GengXunError
 from geodata.layers import Kind
@@ -122,7 +123,7 @@ def artifacts(inspection: Inspection, pair: Pair) -> None:
     lang, key = language(), inspection.run.lower()
     rows = [{"step": tr(s.reason), "count": s.count, "area_m2": s.area_m2} for s in inspection.funnel]
     create_table_artifact(key=f"{key}-funnel", table=rows)
-    days = f"{pair.before.acquired_at:%Y-%m-%d} → {pair.after.acquired_at:%Y-%m-%d}"
+    days = f"{day_of(pair.before.acquired_at)} → {day_of(pair.after.acquired_at)}"
     lines = [
         f"# {inspection.run}",
         f"{days}, {inspection.method} {inspection.method_version}",

@@ -10,13 +10,13 @@ from typing import Any
 
 from flows.delivered import polygons
 from flows.settings import Workspace
+from geodata.days import day_of
 from geodata.editions import LayersOnDay
 from geodata.errors import InputError
 from geodata.layers import Kind
 from geodata.words import Text, both
 from pipeline import overlay, splitting
 from pipeline.cases.case import Case, Part
-from pipeline.cases.facts import day_of
 from pipeline.plain import to_plain
 
 

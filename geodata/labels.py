@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 
+from geodata.days import BEIJING
 from geodata.sensors import BGRN, WFV8
-
-BEIJING = timezone(timedelta(hours=8))
 
 # --- times -----------------------------------------------------------------------------------
 

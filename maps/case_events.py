@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
+from geodata.days import BEIJING
 from geodata.words import Text, both
 from maps.case_parts import Happening
-from maps.style import BEIJING, mu_text
+from maps.style import mu_text
 from pipeline.cases.events import Event, Kind
 from pipeline.cases.proceeding_law import words as law_words
 from pipeline.cases.rules import OUTCOMES, Standards

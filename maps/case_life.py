@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
+from geodata.days import BEIJING
 from geodata.words import Text, both
 from maps.case_events import (
     RECEIVERS,
@@ -20,7 +21,7 @@ from maps.case_events import (
     verdict_name,
 )
 from maps.case_parts import GateLine, NextStep, PartView, RecheckLine, StageStep, VerdictLine
-from maps.style import BEIJING, date_bj
+from maps.style import date_bj
 from pipeline.cases.case import Case, Part, Status
 from pipeline.cases.events import Event
 from pipeline.cases.proceeding_law import words as law_words

@@ -9,6 +9,7 @@ from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
+from geodata.days import BEIJING
 from geodata.layers import Kind
 from geodata.scene import Scene
 from geodata.words import Text, both
@@ -16,7 +17,7 @@ from maps.case_events import Rules, Telling, clue_text, happenings, hidden_names
 from maps.case_life import Gates, next_step, part_view, stages
 from maps.case_parts import Area, AreaRow, CasePage, Ground, NextStep, SceneView, Seal
 from maps.chips import Chip
-from maps.style import BEIJING, m2_text, mu_text
+from maps.style import m2_text, mu_text
 from pipeline import flags as flag_files
 from pipeline import triage
 from pipeline.cases import case as cases

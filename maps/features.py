@@ -12,7 +12,7 @@ import shapely
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
-from maps.style import BEIJING
+from geodata.days import BEIJING
 from pipeline.cases.case import Case
 from pipeline.cases.rows import case_row
 

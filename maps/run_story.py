@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from geodata.days import BEIJING
 from geodata.layers import Kind
 from geodata.scene import Scene
 from geodata.words import Text, both
 from maps.case_story import kind_text, layer_names
 from maps.chips import Chip
 from maps.run_parts import Alignment, Explained, FlagCard, FunnelRow, RunPage, RunScene, Tie, TownshipRow
-from maps.style import BEIJING, UNSEEN, m2_text, mu_text
+from maps.style import UNSEEN, m2_text, mu_text
 from pipeline import triage
 from pipeline.flags import Flag
 from pipeline.inspection import Inspection, Step

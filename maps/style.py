@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
@@ -16,11 +16,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from geodata.area import mu
+from geodata.days import BEIJING
 from geodata.words import Text, tr
 from pipeline import triage
 from pipeline.cases.case import STAGE_OF, Stage, Status
 
-BEIJING = timezone(timedelta(hours=8))
 TEMPLATES = Path(__file__).parent / "templates"
 
 INK, INK_2, INK_3 = "#14201a", "#44514a", "#5b675f"

@@ -7,12 +7,13 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time
 from typing import Any
 
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from geodata.days import BEIJING
 from geodata.layers import Kind
 from geodata.words import Text, both
 from pipeline.changes import Change, Spectra
@@ -21,7 +22,6 @@ from pipeline.overlay import Occupied
 from pipeline.plain import rounded
 from pipeline.triage import GRAVITY
 
-BEIJING = timezone(timedelta(hours=8))
 SOURCES: Mapping[str, str] = {
     "issued": "issued by the superior office",
     "survey": "change survey",

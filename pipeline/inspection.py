@@ -34,7 +34,8 @@ class Inspection:
     outcomes: changes that are explained and not flagged, each {reason, area_m2, lon, lat, text, geometry}.
     timings_s: {step: seconds}. layers: {kind: [edition …]}. notes: what to look at, what to do next.
     flags: ids of all flags of the run; cases_new, cases_seen_again (the relapsed among them) and
-    cases_relapsed: numbers; the ledger fills in the four, and the last two steps of the funnel, where it knows them: inside its transaction.
+    cases_relapsed: numbers; the ledger fills in the four, and the last two steps of the funnel, where
+    it knows them: inside its transaction.
     """
 
     id: str

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ import shapely
 from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
+from geodata.days import BEIJING
 from geodata.errors import InputError, NoOverlap
 from geodata.scene import Scene
 from geodata.words import Text, both
@@ -33,7 +33,6 @@ GSD_FACTOR = 3.0
 LEAST_OVERLAP = 0.01
 """Of AFTER's or of BEFORE's footprint: less is the edges of two neighbours."""
 WEIGHTS = {"overlap": 4.0, "season": 3.0, "clarity": 2.0, "recency": 1.0}
-BEIJING = timezone(timedelta(hours=8))
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 
+from geodata.days import BEIJING
 from geodata.words import Text, both
 from pipeline.compare import LEAST_BLOCKS, LEAST_PX, LEAST_SHARE, Change, Standing
 
-BEIJING = timezone(timedelta(hours=8))
 HIDDEN = {
     "nodata": "outside the image",
     "cloud": "cloud",

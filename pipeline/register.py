@@ -7,10 +7,10 @@ from datetime import date, datetime
 from typing import Any
 
 from geodata.area import mu
+from geodata.days import BEIJING
 from geodata.words import Text, tr
 from pipeline.cases import transfer
 from pipeline.cases.case import Case, Part
-from pipeline.cases.facts import BEIJING
 from pipeline.cases.proceeding_law import proceeding_law
 from pipeline.cases.rows import basic_m2
 from pipeline.cases.rules import OUTCOMES

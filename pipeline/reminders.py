@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from geodata.days import day_of
 from geodata.words import Text, both
 from pipeline.cases.case import Case, Part, Status
-from pipeline.cases.facts import day_of
 from pipeline.cases.running import running
 from pipeline.cases.standards import Standards
 from pipeline.cases.workdays import Calendar

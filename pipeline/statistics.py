@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from geodata.area import M2_PER_MU
+from geodata.days import BEIJING
 from geodata.words import Text, both
 from pipeline.statistic_words import LABELS
 
-BEIJING = timezone(timedelta(hours=8))
 LARGE_M2 = 100 * M2_PER_MU
 """Patches from 100 mu are counted apart."""
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any, Protocol
 
+from geodata.days import BEIJING
 from geodata.layers import Kind, Layer
 from geodata.words import Text, both
 from pipeline import wording
@@ -63,8 +64,6 @@ SUREST = {"earthwork": 0.60, "nursery": 0.45, "other": 0.45}
 """Most for kinds that a field can look like for a while."""
 GRAVITY = {"construction": 1.0, "hardening": 0.9, "road": 0.8, "pond": 0.8, "earthwork": 0.8, "nursery": 0.4}
 """How hard the change is to undo; 0.3 for the kinds not named."""
-
-BEIJING = timezone(timedelta(hours=8))
 
 
 def kind_name(kind: str) -> Text:

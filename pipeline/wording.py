@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from geodata.area import mu
+from geodata.days import BEIJING
 from geodata.layers import Kind, Layer
 from geodata.words import Text, both
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 Sentence = tuple[Text, Text]
 """(title, text)."""
 
-BEIJING = timezone(timedelta(hours=8))
 MOST_REASONS = 4
 
 

@@ -118,7 +118,7 @@ def act(office: settings.Workspace, asked: Asked) -> dict[str, Any]:
 def _today() -> Any:
     from datetime import UTC, datetime
 
-    from pipeline.cases.facts import day_of
+    from geodata.days import day_of
 
     return day_of(datetime.now(UTC))
 

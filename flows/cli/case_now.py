@@ -10,12 +10,12 @@ import click
 
 from flows.cli.case_words import BATCH_ONLY, BY_PERSONS, slug
 from flows.settings import Workspace
+from geodata.days import day_of
 from geodata.words import language, tr
 from pipeline.cases import beside, proceeding, steps, transfer
 from pipeline.cases.case import Case, Part
 from pipeline.cases.closing import SHOT_NAMES
 from pipeline.cases.events import Kind, Role
-from pipeline.cases.facts import day_of
 from pipeline.cases.ledger import Ledger
 from pipeline.cases.standards import Standards
 from pipeline.cases.table import role_name, step_name

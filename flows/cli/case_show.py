@@ -9,12 +9,12 @@ from typing import Any
 
 from flows.cli import case_words
 from geodata.area import mu
+from geodata.days import BEIJING
 from geodata.words import Text, both, language, tr
 from pipeline.cases import transfer
 from pipeline.cases.case import Case, Part
 from pipeline.cases.closing import SHOT_NAMES
 from pipeline.cases.events import Event, Kind
-from pipeline.cases.facts import BEIJING
 from pipeline.cases.ledger import Ledger
 from pipeline.cases.proceeding_law import words
 from pipeline.cases.rows import case_row, on_day, part_row

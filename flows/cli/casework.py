@@ -14,10 +14,10 @@ from flows.cli.case_do import case_do
 from flows.cli.case_show import document, lines
 from flows.cli.data import JSON
 from geodata.area import mu
+from geodata.days import day_of
 from geodata.errors import InputError
 from geodata.words import language, tr
 from pipeline.cases.case import Stage, Status
-from pipeline.cases.facts import day_of
 from pipeline.cases.rows import on_day
 from pipeline.clues import source_name
 from pipeline.triage import KINDS, kind_name

@@ -12,6 +12,7 @@ import click
 from flows import settings
 from flows.cli import Command, Group, emit, say
 from flows.progress import step
+from geodata.days import day_of
 from geodata.errors import GengXunError, InputError
 from geodata.layers import Kind, Layer
 from geodata.scene import Scene
@@ -286,7 +287,7 @@ def scene_line(held: Scene) -> str:
     cloud = "-" if row["cloud_cover"] is None else f"{row['cloud_cover']:.0f}%"
     size = f"{row['gsd_m']:>7g} m  {row['width']}×{row['height']}  {row['crs']}"
     return (
-        f"{row['id'][:8]}  {held.acquired_at:%Y-%m-%d}  {row['platform']:<14} {size}"
+        f"{row['id'][:8]}  {day_of(held.acquired_at)}  {row['platform']:<14} {size}"
         f"  {tr('cloud')} {cloud}  {','.join(row['bands'])}"
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from flows import settings
 from flows.cli import Command, emit, say
 from flows.cli.data import BANDS, JSON
 from flows.progress import step
+from geodata.days import day_of
 from geodata.errors import InputError, MissingOption
 from geodata.words import language, tr
 
@@ -150,7 +152,7 @@ def report(found: dict[str, Any]) -> None:
     """What an inspection found, in lines."""
     for pair in found["pairs"]:
         click.echo(
-            f"{pair['before_at'][:10]} → {pair['after_at'][:10]}  {pair['platform']}"
+            f"{_day(pair['before_at'])} → {_day(pair['after_at'])}  {pair['platform']}"
             + tr("  {count} flags", count=len(pair["flags"]))
             + (tr("  (inspected before)") if pair["already"] else "")
         )
@@ -208,6 +210,10 @@ def demo(folder: Path, as_json: bool) -> None:
         return emit(found)
     for line in found["lines"]:
         click.echo(line)
+
+
+def _day(at: str) -> date:
+    return day_of(datetime.fromisoformat(at))
 
 
 def _engine(office: settings.Workspace) -> Any:

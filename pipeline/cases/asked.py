@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from geodata.days import day_of
 from pipeline.cases.case import Case, Part
 from pipeline.cases.events import Actor
-from pipeline.cases.facts import Reader, day_of
+from pipeline.cases.facts import Reader
 from pipeline.cases.refusal import StepRefused
 from pipeline.cases.standards import Standards
 from pipeline.cases.workdays import Due

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
+from geodata.days import day_of
 from pipeline.cases import leniency, proceeding, transfer
 from pipeline.cases.asked import Asked, World
 from pipeline.cases.case import Case, Part
-from pipeline.cases.facts import Facts, day_of
+from pipeline.cases.facts import Facts
 from pipeline.cases.rows import basic_m2
 from pipeline.cases.table import Status
 from pipeline.plain import to_plain

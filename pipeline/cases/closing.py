@@ -5,9 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from geodata.days import BEIJING
 from geodata.words import Text, both
 from pipeline.cases.rules import ClosingRule
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from pipeline.cases.evidence import Judged
     from pipeline.recheck import Recheck
 
-BEIJING = timezone(timedelta(hours=8))
 SPOILED = ("reused", "mock_position", "no_time", "clock_doubt", "edited", "older_than_change")
 """Findings of a photo that prove nothing about this ground at that time: such a photo is shown, but does not count."""
 SHOT_NAMES = {

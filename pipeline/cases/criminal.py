@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from geodata.days import day_of
 from geodata.words import Text
-from pipeline.cases.facts import day_of
 from pipeline.cases.law import rules
 from pipeline.cases.proceeding_law import criminal
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
+from geodata.days import BEIJING
 from geodata.errors import InputError
 from geodata.mediatype import kind_of
 from geodata.photometa import Photo
@@ -21,7 +22,6 @@ from geodata.words import Text, both
 from pipeline.cases.sight import Looked, look
 from pipeline.cases.typed import wrong_fields
 from pipeline.plain import from_plain, to_plain
-from pipeline.wording import BEIJING
 
 DECLINATION_DEG = -4.5
 """Magnetic declination of Xiangtan, east positive; a setting elsewhere."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from typing import Any
 
+from geodata.days import BEIJING
 from geodata.words import Text
 from pipeline.cases.refusal import StepRefused
-
-BEIJING = timezone(timedelta(hours=8))
-"""Days of the law are days in Beijing; China has had no summer time since 1991."""
 
 VIOLATION = "violation"
 
@@ -37,10 +35,6 @@ class Facts:
     due_at: date | None = None
     checked_at: datetime | None = None
     papers: tuple[str, ...] = ()
-
-
-def day_of(at: datetime) -> date:
-    return at.astimezone(BEIJING).date()
 
 
 class Reader:

@@ -20,6 +20,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from geodata.days import day_of
 from geodata.errors import InputError, LedgerDamaged
 from geodata.layers import Kind as LayerKind
 from geodata.words import Text
@@ -36,7 +37,7 @@ from pipeline.cases.refusal import StepRefused
 from pipeline.cases.standards import Standards, standards
 from pipeline.cases.steps import Possible, World, decide, gates, possible
 from pipeline.cases.steps import found as founding
-from pipeline.cases.writing import BEIJING, Writing
+from pipeline.cases.writing import Writing
 from pipeline.flags import Flag
 from pipeline.flags import to_json as flag_json
 from pipeline.inspection import Inspection, from_json, settled, to_json
@@ -106,7 +107,7 @@ class Ledger:
             if stored is not None:
                 return Recorded([], [], True, stored)
             writing = Writing(connection, self.clock(), by)
-            recorded = _recorded(writing, inspection, flags, self.rules(_today(writing.now)))
+            recorded = _recorded(writing, inspection, flags, self.rules(day_of(writing.now)))
             writing.finish()
             return recorded
 
@@ -169,7 +170,7 @@ class Ledger:
                     founding(Kind.CLUE, payload, by)
                 else:
                     payload = decide(
-                        case, Kind.CLUE, payload, by, World(self.clock(), self.rules(_today(self.clock())))
+                        case, Kind.CLUE, payload, by, World(self.clock(), self.rules(day_of(self.clock())))
                     )
                 writing.append(Kind.CLUE, number, payload)
             writing.finish()
@@ -197,7 +198,7 @@ class Ledger:
         at = max(self.clock(), case.latest_at)
         sha = {str(payload["sha256"])} if kind is Kind.EVIDENCE else known.held(case)
         return World(
-            at, self.rules(_today(at)), known.elsewhere(connection, case.number, sha), known.earlier(connection, case)
+            at, self.rules(day_of(at)), known.elsewhere(connection, case.number, sha), known.earlier(connection, case)
         )
 
     def rows(
@@ -393,7 +394,3 @@ def _rests_on(case: Case, kind: Kind, payload: Mapping[str, Any]) -> list[str]:
     if kind not in RESTING:
         return []
     return list(dict.fromkeys(item["sha256"] for item in case.part(payload["part"]).evidence))
-
-
-def _today(at: datetime) -> date:
-    return at.astimezone(BEIJING).date()

@@ -8,8 +8,9 @@ from datetime import date
 from typing import Any
 
 from geodata.area import mu
+from geodata.days import day_of
 from geodata.words import Text
-from pipeline.cases.facts import Facts, Reader, day_of
+from pipeline.cases.facts import Facts, Reader
 from pipeline.cases.proceeding_law import entries, words
 
 CONSTRUCTION = ("none", "started", "finished")

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from geodata.days import day_of
 from geodata.words import Text, both
 from pipeline.cases.events import Actor
-from pipeline.cases.facts import Facts, Reader, day_of
+from pipeline.cases.facts import Facts, Reader
 from pipeline.cases.procedure import BACK, TABLE, Proceeding, State, Step, Taken, Way
 from pipeline.cases.proceeding_conditions import Standing, check, grounds_open, undone
 from pipeline.cases.proceeding_deciding import DECIDING

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipeline.cases.facts import day_of
+from geodata.days import day_of
 from pipeline.cases.procedure import Step
 from pipeline.cases.proceeding_law import words
 from pipeline.cases.proceeding_taking import Taking, penalties

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from geodata.days import day_of
 from geodata.words import Text, both
 from pipeline.cases.criminal import Assessment, assess
 from pipeline.cases.events import Actor
-from pipeline.cases.facts import VIOLATION, Facts, Reader, day_of
+from pipeline.cases.facts import VIOLATION, Facts, Reader
 from pipeline.cases.procedure import LEADER, LEGAL, OFFICER
 from pipeline.cases.proceeding import Possible
 from pipeline.cases.proceeding_law import words

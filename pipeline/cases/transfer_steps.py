@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pipeline.cases.facts import Reader, day_of
+from geodata.days import day_of
+from pipeline.cases.facts import Reader
 from pipeline.cases.refusal import StepRefused
 
 if TYPE_CHECKING:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import cache
 from importlib.metadata import version
 from typing import Any
 
 import sqlalchemy as sa
 
+from geodata.days import BEIJING
 from geodata.errors import InputError, WorkError
 from pipeline.cases import tables
 from pipeline.cases.case import Case, evolve, replay
@@ -19,7 +20,6 @@ from pipeline.cases.projecting import insert
 from pipeline.flags import Flag
 from pipeline.match import Ground
 
-BEIJING = timezone(timedelta(hours=8))
 NO_COUNTY = "000000"
 """Stands in a case number where no DISTRICT layer names the county."""
 

@@ -318,7 +318,9 @@ def test_a_projection_that_differs_is_found_in_any_column(path, table):
         value = {sa.Integer: 7, sa.Float: 7.5}.get(type(table.c[column].type), "x")
         if isinstance(table.c[column].type, tables.Geometry):
             value = flag(40).occupied.geometry.wkb
-        tampered(copy, "PRAGMA foreign_keys=off", (f'UPDATE {table.name} SET "{column}" = ? WHERE rowid = {first}', (value,)))
+        tampered(
+            copy, "PRAGMA foreign_keys=off", (f'UPDATE {table.name} SET "{column}" = ? WHERE rowid = {first}', (value,))
+        )
         with Ledger(copy) as other:
             found = other.verify()
         assert not found.ok, column
