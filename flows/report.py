@@ -93,6 +93,7 @@ def summary(looked: list[Looked], refused: list[Refused], extra: list[Text]) -> 
         "flags": [flag for i in inspections for flag in i.flags],
         "cases_new": [number for one in fresh for number in one.new],
         "cases_seen_again": [number for one in fresh for number in one.again],
+        "cases_relapsed": [number for one in fresh for number in one.inspection.cases_relapsed],
         "notes": said,
     }
 

@@ -72,7 +72,8 @@ class TownshipRow:
 @dataclass(frozen=True)
 class FlagCard:
     """One flag of the contact sheet. href: its case page, from the language's root;
-    before, after: thumbs, from the site's root. mark: one character for its kind."""
+    before, after: thumbs, from the site's root. mark: one character for its kind.
+    relapsed: it opened a closed case again."""
 
     number: str
     href: str
@@ -83,6 +84,7 @@ class FlagCard:
     confidence: float
     patch_m2: float
     fresh: bool = True
+    relapsed: bool = False
 
 
 @dataclass(frozen=True)

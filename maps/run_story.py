@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -108,7 +108,7 @@ def run_page(
         unseen_m2=_unseen(inspection),
         funnel=tuple(_row(step, inspection, fresh) for step in inspection.funnel),
         townships=_townships(fresh),
-        flags=tuple(_card(flag, numbers, chips, again) for flag in ranked),
+        flags=tuple(_card(flag, numbers, chips, again, inspection.cases_relapsed) for flag in ranked),
         explained=_explained(inspection),
         timings_s=tuple((both(_TIMINGS.get(name, name)), seconds) for name, seconds in inspection.timings_s.items()),
         notes=inspection.notes,
@@ -239,6 +239,7 @@ def _card(
     numbers: Mapping[str, str],
     chips: Mapping[str, tuple[Chip | None, Chip | None]],
     again: set[str],
+    relapsed: Collection[str],
 ) -> FlagCard:
     number = numbers.get(flag.id, "")
     before, after = chips.get(flag.id, (None, None))
@@ -253,6 +254,7 @@ def _card(
         confidence=flag.confidence,
         patch_m2=flag.occupied.patch_m2,
         fresh=flag.id not in again,
+        relapsed=number in relapsed,
     )
 
 

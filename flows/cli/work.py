@@ -160,9 +160,10 @@ def report(found: dict[str, Any]) -> None:
         click.echo(f"  {tr(line['reason']):<24} {line['count']:>8,}  {line['area_m2'] / 10_000:>12,.2f} ha")
     click.echo(
         tr(
-            "new cases {new}, seen again {again}",
+            "new cases {new}, seen again {again}, of them relapsed {relapsed}",
             new=len(found["cases_new"]),
             again=len(found["cases_seen_again"]),
+            relapsed=len(found["cases_relapsed"]),
         )
     )
     for note in found["notes"]:

@@ -276,3 +276,20 @@ def test_page_is_light_and_asks_nothing_of_the_network() -> None:
     assert assets.outside_references(html) == []
     assert "违法" not in html
     assert len(html.encode()) < 80_000
+
+
+def test_a_flag_that_opened_a_closed_case_again_says_so() -> None:
+    flags = (made.flag(), made.flag("f2", 0.95))
+    numbers = {flags[0].id: "430321-2026-00001", flags[1].id: "430321-2026-00002"}
+    run = made.inspection(
+        flags=tuple(f.id for f in flags),
+        cases_seen_again=tuple(numbers.values()),
+        cases_relapsed=("430321-2026-00002",),
+    )
+    page = run_page.run_page(
+        run, {}, flags, numbers=numbers, chips={}, as_of=made.at("2026-09-24"), place="湘潭县"
+    )
+    assert {card.number: card.relapsed for card in page.flags} == {
+        "430321-2026-00001": False,
+        "430321-2026-00002": True,
+    }
