@@ -70,6 +70,9 @@ def seen_as(case: Case | None, flag: Flag) -> Kind:
         if before is None or after is None or after <= closed_at:
             continue
         restored = part.outcome == "rectified"
+        green = [r["recheck"]["at"] for r in part.rechecks_now if r["recheck"]["verdict"] == "restored"]
+        if restored and green and before >= datetime.fromisoformat(min(green)):
+            return Kind.RELAPSED
         if before > closed_at or (restored and occupied_at is not None and before < occupied_at):
             return Kind.RELAPSED
     return Kind.SEEN_AGAIN

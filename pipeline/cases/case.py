@@ -43,7 +43,8 @@ class Part:
 
     due: {"what", "on" (ISO day), "provisional", "from", "n", "unit"}. paused_on: ISO day, "" when not.
     verdict, order, report: payloads of the events that gave them, with at, by and seq; None before.
-    evidence, rechecks, postponed: the like, in order. doers: who checked, ruled or reported.
+    evidence, rechecks, postponed: the like, in order. doers: who checked, ruled, ordered, reported or
+    brought proof. since: seq of the event that opened it again, 0 before the first. resumed_on: ISO day.
     """
 
     id: str
@@ -66,6 +67,17 @@ class Part:
     outcome: str = ""
     closing: Payload | None = None
     doers: tuple[str, ...] = ()
+    since: int = 0
+    resumed_on: str = ""
+
+    @property
+    def evidence_now(self) -> tuple[Payload, ...]:
+        """Of this round: what was given before the ground was opened again proves nothing of what came after."""
+        return tuple(item for item in self.evidence if item["seq"] > self.since)
+
+    @property
+    def rechecks_now(self) -> tuple[Payload, ...]:
+        return tuple(item for item in self.rechecks if item["seq"] > self.since)
 
     @property
     def geometry(self) -> BaseGeometry:
@@ -77,7 +89,8 @@ class Case:
     """State as replayed from the events. geometry: EPSG:4490. flags: payloads of FOUND, CLUE, SEEN_AGAIN and
     RELAPSED in order (``flags[0]`` is the one that founded it), as ``flags.to_json`` writes them.
     clues: of batches from outside ({batch, source, clue_id, …}). supplements: what came too late, and
-    corrections. version: how many events it has had."""
+    corrections. overrides: closings against the gates. opened_by: which flag opened the present round.
+    version: how many events it has had."""
 
     number: str
     flags: tuple[Payload, ...]
@@ -96,6 +109,8 @@ class Case:
     dispatched_at: datetime | None = None
     relapses: int = 0
     split: int = 0
+    overrides: int = 0
+    opened_by: int = 0
     version: int = 0
 
     @property
@@ -145,10 +160,12 @@ def evolve(case: Case | None, event: Event) -> Case:
     touched = case.parts if whole else (case.part(named),)
     _allowed(case.status if whole else touched[0].status, kind, event)
     case = replace(case, version=case.version + 1, latest_at=max(case.latest_at, event.at))
+    told["at"] = case.latest_at.isoformat()  # order is by sequence: a clock set back makes nothing earlier
     if kind in _OF_CASE:
         return _OF_CASE[kind](case, event, told)
     step = _OF_PART[kind]
-    return replace(case, parts=tuple(step(p, told) if whole or p.id == named else p for p in case.parts))
+    parts = tuple(step(p, told) if whole or p.id == named else p for p in case.parts)
+    return replace(case, parts=parts, overrides=case.overrides + bool(told.get("overridden")))
 
 
 def _allowed(status: Status | None, kind: Kind, event: Event) -> None:
@@ -226,13 +243,21 @@ def _relapsed(case: Case, event: Event, told: Payload) -> Case:
     closed = [part for part in case.parts if part.status in (Status.CLOSED, Status.DISMISSED)]
     hit = {p.id for p in closed if shapely.intersects(p.geometry, patch)} or {p.id for p in closed}
     status = Status.DISPATCHED if was_closed else Status.SUSPECTED
-    parts = tuple(replace(p, status=status, due=told.get("due"), **FRESH) if p.id in hit else p for p in case.parts)
-    return replace(case, parts=parts, flags=(*case.flags, event.payload["flag"]), relapses=case.relapses + was_closed)
+    opened: dict[str, Any] = {"status": status, "due": told.get("due"), "since": told["seq"], **FRESH}
+    return replace(
+        case,
+        parts=tuple(replace(p, **opened) if p.id in hit else p for p in case.parts),
+        flags=(*case.flags, event.payload["flag"]),
+        relapses=case.relapses + was_closed,
+        opened_by=len(case.flags),
+        dismissed=None,
+    )
 
 
 def _reopened(case: Case, event: Event, told: Payload) -> Case:
     status = Status.SUSPECTED if case.status is Status.DISMISSED else Status.DISPATCHED
-    parts = tuple(replace(p, status=status, due=told.get("due"), **FRESH) for p in case.parts)
+    opened: dict[str, Any] = {"status": status, "due": told.get("due"), "since": told["seq"], **FRESH}
+    parts = tuple(replace(p, **opened) for p in case.parts)
     return replace(case, parts=parts, dismissed=None)
 
 
@@ -277,11 +302,14 @@ def _verdict(part: Part, told: Payload) -> Part:
 
 
 def _reported(part: Part, told: Payload) -> Part:
-    return replace(part, status=Status.REPORTED, report=told, due=told.get("due"), doers=_done_by(part, told))
+    done = _done_by(part, told)
+    return replace(part, status=Status.REPORTED, report=told, due=told.get("due"), paused_on="", doers=done)
 
 
 def _returned(part: Part, told: Payload) -> Part:
-    again: Payload = FRESH if told["to"] == Status.DISPATCHED else {"report": None}
+    again: dict[str, Any] = {"report": None, "paused_on": ""}
+    if told["to"] == Status.DISPATCHED:  # who took part in it stays one of those who did
+        again = {**FRESH, "since": told["seq"], "doers": part.doers}
     returned = (*part.returned, told)
     return replace(part, status=Status(told["to"]), due=told.get("due"), returned=returned, **again)
 
@@ -291,7 +319,14 @@ def _accepted(part: Part, told: Payload) -> Part:
 
 
 def _resumed(part: Part, told: Payload) -> Part:
-    return replace(part, paused_on="", due=told.get("due") or part.due)
+    return replace(part, paused_on="", resumed_on=told["on"], due=told.get("due") or part.due)
+
+
+def _evidence(part: Part, told: Payload) -> Part:
+    """Who brings what a closing rests on cannot accept it."""
+    proves = told["shot"] == "after" or told["kind"] == "document"
+    doers = _done_by(part, told) if proves else part.doers
+    return replace(part, evidence=(*part.evidence, told), doers=doers)
 
 
 def _proceeding(part: Part, told: Payload) -> Part:
@@ -311,10 +346,10 @@ def _transfer(part: Part, told: Payload) -> Part:
 _OF_PART: Mapping[Kind, Callable[[Part, Payload], Part]] = {
     Kind.ASSIGNED: lambda part, told: replace(part, assignee=told["to_whom"]),
     Kind.POSTPONED: lambda part, told: replace(part, postponed=(*part.postponed, told)),
-    Kind.EVIDENCE: lambda part, told: replace(part, evidence=(*part.evidence, told)),
+    Kind.EVIDENCE: _evidence,
     Kind.VERDICT: _verdict,
     Kind.LOOKALIKES: lambda part, told: replace(part, lookalikes=(*part.lookalikes, told)),
-    Kind.ORDERED: lambda part, told: replace(part, order=told, due=told.get("due")),
+    Kind.ORDERED: lambda part, told: replace(part, order=told, due=told.get("due"), doers=_done_by(part, told)),
     Kind.EXTENDED: lambda part, told: replace(part, due=told["due"]),
     Kind.DUE_SET: lambda part, told: replace(part, due=told["due"]),
     Kind.PAUSED: lambda part, told: replace(part, paused_on=told["on"]),

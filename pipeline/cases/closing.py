@@ -59,7 +59,7 @@ def gates(
     later = _later(rechecks, reported_at)
     return (
         _reported(reported_at, reporter),
-        _photos(rule, photos),
+        _photos(rule, photos, reported_at),
         _in_place(rule, photos, reported_at),
         _imagery(rule, later, reported_at, scenes or {}),
         _residue(rule, later),
@@ -87,12 +87,20 @@ def _reported(reported_at: datetime | None, reporter: str | None) -> Gate:
     return Gate("reported", name, True, value, None)
 
 
-def _photos(rule: ClosingRule, photos: Sequence[Judged]) -> Gate:
+def _counts(photo: Judged, reported_at: datetime | None) -> bool:
+    """A photo of the ground put right is one taken after the report."""
+    if photo.evidence.kind != "photo" or _spoiled(photo):
+        return False
+    taken = photo.evidence.taken_at
+    return photo.evidence.shot != "after" or (reported_at is not None and taken is not None and taken > reported_at)
+
+
+def _photos(rule: ClosingRule, photos: Sequence[Judged], reported_at: datetime | None) -> Gate:
     name = both("Photos")
     wanted = {shot: n for shot, n in rule.photos.items() if n > 0}
     if not wanted:
         return Gate("photos", name, None, both("not asked for"), None)
-    taken = {p.evidence.sha256: p.evidence.shot for p in photos if p.evidence.kind == "photo" and not _spoiled(p)}
+    taken = {p.evidence.sha256: p.evidence.shot for p in photos if _counts(p, reported_at)}
     have = {shot: sum(one == shot for one in taken.values()) for shot in wanted}
     value = [both("{shot} {have} of {n}", shot=_shot(shot), have=have[shot], n=n) for shot, n in wanted.items()]
     short = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ import shapely
 from shapely.geometry import shape
 
 from geodata.area import M2_PER_MU, mu
+from geodata.days import day_of
 from geodata.words import Text, both
 from pipeline.cases import closing, evidence
 from pipeline.cases.asked import Asked
@@ -20,6 +22,8 @@ from pipeline.plain import to_plain
 
 SPLIT_TOLERANCE_M2 = 0.01 * M2_PER_MU
 """The identity of the areas holds to 0.01 亩 (domain: verification form)."""
+WORTHLESS = {"mock_position", "older_than_change", "reused"}
+"""Findings of a photo that shows nothing of this ground at this time: it is kept, and does not count."""
 
 
 def dispatched(asked: Asked) -> dict[str, Any]:
@@ -59,11 +63,11 @@ def evidence_of(asked: Asked) -> dict[str, Any]:
 
 
 def judged(asked: Asked, item: evidence.Evidence) -> evidence.Judged:
-    unchanged = [flag["before_at"] for flag in asked.case.flags if flag.get("before_at")]
+    flag = asked.case.flags[asked.case.opened_by]  # a later look at the same occupation makes no photo older
     return evidence.judge(
         item,
         asked.part.geometry if asked.payload.get("part") or len(asked.case.parts) == 1 else asked.case.geometry,
-        change_after=datetime.fromisoformat(max(unchanged)) if unchanged else None,
+        change_after=datetime.fromisoformat(flag["before_at"]) if flag.get("before_at") else None,
         used_in=asked.world.elsewhere.get(item.sha256, ()),
     )
 
@@ -76,22 +80,39 @@ def split(asked: Asked) -> dict[str, Any]:
     if not isinstance(parts, list) or len(parts) < 2:
         raise asked.refuse("{number}: a split needs two parts or more.")
     first = 1 + asked.case.split
-    children = [{"id": str(first + n), "occupied": part["occupied"]} for n, part in enumerate(parts)]
-    for name in AREAS:
-        before, after = asked.part.ground[name], sum(c["occupied"][name] for c in children)
-        if abs(before - after) > SPLIT_TOLERANCE_M2:
-            raise asked.refuse(
-                "{number}: {area} is {before} mu before the split and {after} mu after it;"
-                " the parts must cover the same ground.",
-                area=both(name),
-                before=f"{mu(before):.3f}",
-                after=f"{mu(after):.3f}",
-            )
+    try:
+        children = [{"id": str(first + n), "occupied": part["occupied"]} for n, part in enumerate(parts)]
+        for name in AREAS:
+            _adds_up(asked, name, asked.part.ground[name], [c["occupied"][name] for c in children])
+        for kind, (gross, _) in asked.part.ground["overlays"].items():
+            _adds_up(asked, kind, gross, [c["occupied"]["overlays"].get(kind, [0.0])[0] for c in children])
+    except (KeyError, TypeError):
+        raise asked.refuse("{number}: each part needs its ground: occupied, with every area.") from None
     shapes = [shape(c["occupied"]["geometry"]) for c in children]
     least = min(s.area for s in shapes)
+    whole = asked.part.geometry
+    if shapely.area(shapely.symmetric_difference(shapely.union_all(shapes), whole)) > 1e-3 * whole.area:
+        raise asked.refuse("{number}: the parts do not cover the ground that is split; cut them from it.")
     if any(shapely.area(shapely.intersection(a, b)) > 1e-3 * least for n, a in enumerate(shapes) for b in shapes[:n]):
         raise asked.refuse("{number}: two parts of the split lie over one another; cut them apart.")
     return {**asked.payload, "parts": children}
+
+
+def _adds_up(asked: Asked, area: str, before: float, parts: list[float]) -> None:
+    after = sum(parts)
+    if abs(before - after) > SPLIT_TOLERANCE_M2 or min(parts) < 0:
+        raise asked.refuse(
+            "{number}: {area} is {before} mu before the split and {after} mu after it;"
+            " the parts must cover the same ground.",
+            area=both(area),
+            before=f"{mu(before):.3f}",
+            after=f"{mu(after):.3f}",
+        )
+
+
+def _party(name: object) -> str | None:
+    """One spelling for one party: full-width or not, blanks at the ends or doubled."""
+    return " ".join(unicodedata.normalize("NFKC", str(name)).split()) or None if name else None
 
 
 def verdict(asked: Asked) -> dict[str, Any]:
@@ -110,9 +131,15 @@ def verdict(asked: Asked) -> dict[str, Any]:
     checked = asked.day("checked_on") or asked.world.today
     if checked > asked.world.today:
         raise asked.refuse("{number}: checked_on {day} lies in the future.", day=checked)
+    sent = asked.case.dispatched_at
+    if sent is not None and checked < day_of(sent):
+        raise asked.refuse(
+            "{number}: checked_on {day} is before the dispatch of {sent}.", day=checked, sent=day_of(sent)
+        )
     accept = rule.leads_to == "accept"
     return {
         **payload,
+        "party": _party(payload.get("party")),
         "sub": str(payload.get("sub") or ""),
         "checked_on": checked.isoformat(),
         "leads_to": rule.leads_to,
@@ -127,8 +154,8 @@ def verdict(asked: Asked) -> dict[str, Any]:
 
 def _photos(asked: Asked, wanted: Mapping[str, int], of: Text) -> None:
     held: dict[str, int] = {}
-    for item in asked.part.evidence:
-        if item["kind"] == "photo":
+    for item in asked.part.evidence_now:
+        if item["kind"] == "photo" and not WORTHLESS & {f["key"] for f in item["findings"]}:
             held[item["shot"]] = held.get(item["shot"], 0) + 1
     for shot, least in wanted.items():
         if held.get(shot, 0) < least:

@@ -22,6 +22,11 @@ def already(connection: sa.Connection, case: Case, kind: Kind, payload: Mapping[
         table = tables.evidence.c
         same = (table.case == case.number) & (table.sha256 == payload.get("sha256")) & (table.part == part)
         seq = connection.execute(sa.select(table.seq).where(same)).scalar()
+        if seq is not None and any(seq <= p.since for p in case.parts if not part or p.id == part):
+            raise StepRefused(
+                "{number}: this file was given before the ground was opened again; a new one is needed.",
+                number=case.number,
+            )
     elif kind is Kind.RECHECKED:
         held = case.part(part).rechecks if part or len(case.parts) == 1 else ()
         said = payload["recheck"]
@@ -81,3 +86,11 @@ def earlier(connection: sa.Connection, case: Case) -> list[tuple[str, datetime, 
     return [
         (n, datetime.fromisoformat(at), basic, farm, status) for n, at, basic, farm, status in connection.execute(query)
     ]
+
+
+def decided_since(connection: sa.Connection, number: str, version: int) -> bool:
+    """Whether, after the case's first ``version`` events, one came that ended what was being decided on."""
+    table = tables.events.c
+    kinds = sa.select(table.kind).where(table.case == number).order_by(table.seq).offset(version)
+    ending = {Kind.VERDICT, Kind.REPORTED, Kind.RETURNED, Kind.ACCEPTED, Kind.RELAPSED, Kind.REOPENED}
+    return bool(ending & set(connection.execute(kinds).scalars()))

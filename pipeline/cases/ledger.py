@@ -11,9 +11,10 @@ a head kept elsewhere (compare ``Verified.head`` and ``events`` with a note of t
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from pipeline.cases.case import Case, replay
 from pipeline.cases.closing import Gate
 from pipeline.cases.database import open_engine, reading
 from pipeline.cases.database import writing as writing_to
-from pipeline.cases.events import Actor, Event, Kind, from_row, from_values
+from pipeline.cases.events import SYSTEM, Actor, Event, Kind, from_row, from_values
 from pipeline.cases.lease import Lease, LeaseHeld, LeaseLost, check, hold
 from pipeline.cases.projecting import stream
 from pipeline.cases.refusal import StepRefused
@@ -38,7 +39,7 @@ from pipeline.cases.standards import Standards, standards
 from pipeline.cases.steps import Possible, World, decide, gates, possible
 from pipeline.cases.steps import found as founding
 from pipeline.cases.writing import Writing
-from pipeline.flags import Flag
+from pipeline.flags import NAMESPACE, Flag
 from pipeline.flags import to_json as flag_json
 from pipeline.inspection import Inspection, from_json, settled, to_json
 from pipeline.match import founders, match_ground, seen_as
@@ -133,6 +134,10 @@ class Ledger:
             writing = Writing(connection, self.clock(), by)
             case = writing.case(number)
             asked = {**payload, "part": part or payload.get("part", "")}
+            if kind in FROM_RUNS:
+                raise StepRefused(
+                    "{kind} comes from an inspection or a batch; it is no step of its own.", kind=kind.value
+                )
             same = known.already(connection, case, kind, asked)
             if same is not None:
                 return same
@@ -140,10 +145,12 @@ class Ledger:
                 known.of_this_case(connection, number, asked.get("corrects"))
             world = self._world(connection, case, kind, asked)
             late = expect_version is not None and expect_version < case.version
+            if late and kind in DECIDED and known.decided_since(connection, number, expect_version or 0):
+                asked, kind = {"kind": kind.value, "late": asked, "part": ""}, Kind.SUPPLEMENT
             try:
                 done = decide(case, kind, asked, by, world)
             except StepRefused:
-                if not (late and kind in (Kind.VERDICT, Kind.REPORTED)):
+                if not (late and kind in DECIDED):
                     raise
                 done = decide(case, Kind.SUPPLEMENT, {"kind": kind.value, "late": asked, "part": ""}, by, world)
                 kind = Kind.SUPPLEMENT
@@ -160,7 +167,8 @@ class Ledger:
             if lease is not None:
                 check(connection, lease)
             writing = Writing(connection, self.clock(), by)
-            fresh = [(flag, about) for flag, about in clues if not known.clue_known(connection, about)]
+            told = {(about["source"], about["batch"], about["clue_id"]): (flag, about) for flag, about in clues}
+            fresh = [(flag, about) for flag, about in told.values() if not known.clue_known(connection, about)]
             numbers, new = _placed(writing, [flag for flag, _ in fresh])
             writing.load({numbers[flag.id] for flag, _ in fresh if flag.id not in new})
             for flag, about in fresh:
@@ -172,7 +180,13 @@ class Ledger:
                     payload = decide(
                         case, Kind.CLUE, payload, by, World(self.clock(), self.rules(day_of(self.clock())))
                     )
+                kind = seen_as(case, flag)
                 writing.append(Kind.CLUE, number, payload)
+                if kind is Kind.RELAPSED:
+                    again = replace(flag, id=str(uuid.uuid5(NAMESPACE, f"{flag.id} relapse")))
+                    payload = {"clue": about["clue_id"], "flag": flag_json(again)}
+                    world = World(writing.now, self.rules(day_of(writing.now)))
+                    writing.append(kind, number, decide(writing.cases[number], kind, payload, SYSTEM, world), by=SYSTEM)
             writing.finish()
         return Received(
             new=sorted({numbers[f.id] for f, _ in fresh if f.id in new}),
@@ -384,6 +398,10 @@ def _recorded(writing: Writing, inspection: Inspection, flags: Sequence[Flag], r
     return Recorded(list(stored.cases_new), again_numbers, False, stored)
 
 
+FROM_RUNS = frozenset({Kind.INSPECTED, Kind.FOUND, Kind.CLUE, Kind.SEEN_AGAIN, Kind.RELAPSED})
+"""Written by ``record`` and ``receive`` alone."""
+DECIDED = frozenset({Kind.VERDICT, Kind.REPORTED})
+"""What is kept as a supplement where it comes too late."""
 RESTING = frozenset({Kind.VERDICT, Kind.REPORTED, Kind.ACCEPTED, Kind.RETURNED})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -17,8 +16,24 @@ from pipeline.plain import to_plain
 
 
 def ordered(asked: Asked) -> dict[str, Any]:
-    closing_rule(asked, asked.payload["rectification"])
-    return {**asked.payload, "due": asked.due("rectify", asked.day("due_on"))}
+    """A second order may not make the closing easier or the time longer without a second person."""
+    kind, before = asked.payload["rectification"], asked.part.order
+    closing_rule(asked, kind)
+    due = asked.due("rectify", asked.day("due_on"))
+    if before is not None:
+        changed = kind != before["rectification"]
+        if changed and (asked.by.role != Role.REVIEWER or not asked.payload.get("reason")):
+            raise asked.refuse(
+                "{number}: {before} was ordered; only a reviewer changes it to {kind}, with reason=…",
+                before=before["rectification"],
+                kind=kind,
+            )
+        runs = asked.part.due
+        if runs and not asked.raw.get("due_on"):
+            due = dict(runs)
+        elif runs and due and due["on"] > runs["on"]:
+            raise asked.refuse("{number}: a later last day is an extension; take that step.")
+    return {**asked.payload, "due": due}
 
 
 def extended(asked: Asked) -> dict[str, Any]:
@@ -31,9 +46,13 @@ def extended(asked: Asked) -> dict[str, Any]:
 
 
 def paused(asked: Asked) -> dict[str, Any]:
-    if asked.part.paused_on:
-        raise asked.refuse("{number}: is paused since {day}.", day=asked.part.paused_on)
-    return {**asked.payload, "on": (asked.day("on") or asked.world.today).isoformat()}
+    part, on = asked.part, asked.day("on") or asked.world.today
+    if part.paused_on:
+        raise asked.refuse("{number}: is paused since {day}.", day=part.paused_on)
+    first = max((part.due or {}).get("from", ""), part.resumed_on)
+    if on > asked.world.today or on.isoformat() < first:
+        raise asked.refuse("{number}: on={day} must lie between {first} and today.", day=on, first=first or "-")
+    return {**asked.payload, "on": on.isoformat()}
 
 
 def resumed(asked: Asked) -> dict[str, Any]:
@@ -42,14 +61,19 @@ def resumed(asked: Asked) -> dict[str, Any]:
         raise asked.refuse("{number}: is not paused.")
     away = asked.world.today - date.fromisoformat(part.paused_on)
     due = part.due and {**part.due, "on": (date.fromisoformat(part.due["on"]) + max(away, timedelta())).isoformat()}
-    return {**asked.payload, "paused_days": away.days, "due": due}
+    return {**asked.payload, "on": asked.world.today.isoformat(), "paused_days": away.days, "due": due}
 
 
 def due_set(asked: Asked) -> dict[str, Any]:
-    due = asked.raw["due"]
-    if not isinstance(due, Mapping) or {"what", "on"} - set(due):
-        raise asked.refuse("{number}: due must hold what and on.")
-    return {**asked.payload, "due": dict(due)}
+    """Counting a provisional day again; any other day is moved by an extension."""
+    due, now = asked.raw["due"], asked.part.due
+    try:
+        day, what, provisional = date.fromisoformat(due["on"]), due["what"], bool(due.get("provisional"))
+    except (TypeError, KeyError, ValueError):
+        raise asked.refuse("{number}: due must hold what and on, a day such as 2026-12-01.") from None
+    if now is None or not now["provisional"] or what != now["what"]:
+        raise asked.refuse("{number}: only a provisional last day is counted again; take an extension.")
+    return {**asked.payload, "due": {**dict(due), "on": day.isoformat(), "provisional": provisional}}
 
 
 def reported(asked: Asked) -> dict[str, Any]:
@@ -66,7 +90,9 @@ def reported(asked: Asked) -> dict[str, Any]:
 
 
 def rechecked(asked: Asked) -> dict[str, Any]:
-    rechecks.from_json(asked.payload["recheck"])
+    found = rechecks.from_json(asked.payload["recheck"])
+    if found.at.tzinfo is None or found.at > asked.world.at:
+        raise asked.refuse("{number}: the scene's time {at} has no zone or lies in the future.", at=found.at)
     return asked.payload
 
 
@@ -115,19 +141,19 @@ def accepted(asked: Asked) -> dict[str, Any]:
 
 def _gates(asked: Asked, by: str | None) -> tuple[closing.Gate, ...]:
     part = asked.part
-    photos = [judged(asked, evidence.from_json(item)) for item in part.evidence]
-    documents = {item["title"] for item in part.evidence if item["kind"] == "document"}
+    photos = [judged(asked, evidence.from_json(item)) for item in part.evidence_now]
+    documents = {item["title"] for item in part.evidence_now if item["kind"] == "document"}
     told = part.report or part.verdict or {}
     return closing.gates(
         _rule_of(asked),
         reported_at=datetime.fromisoformat(told["at"]) if "at" in told else None,
         photos=[one for one in photos if one.evidence.kind == "photo"],
-        rechecks=[rechecks.from_json(item["recheck"]) for item in part.rechecks],
+        rechecks=[rechecks.from_json(item["recheck"]) for item in part.rechecks_now],
         documents=documents,
         reporter=told.get("by"),
         doers=part.doers,
         by=by,
-        scenes={item["recheck"]["scene_id"]: item["scene"] for item in part.rechecks if "scene" in item},
+        scenes={item["recheck"]["scene_id"]: item["scene"] for item in part.rechecks_now if "scene" in item},
     )
 
 

@@ -17,7 +17,8 @@ def case_row(case: Case) -> dict[str, Any]:
     """JSON values; the same for the same events, whatever the day (``on_day`` adds what the day says)."""
     flag = case.flags[0]
     ground, inside = flag["occupied"], case.geometry.representative_point()
-    dues = [part.due for part in case.parts if part.due and not part.paused_on]
+    # a pause stops what still ran; what was overdue before it stays so
+    dues = [p.due for p in case.parts if p.due and (not p.paused_on or p.due["on"] < p.paused_on)]
     due = min(dues, key=lambda d: d["on"]) if dues else None
     verdicts = [part.verdict for part in case.parts if part.verdict]
     closings = [part.closing for part in case.parts if part.closing]
@@ -63,7 +64,7 @@ def case_row(case: Case) -> dict[str, Any]:
         "reported_at": max((p.report["at"] for p in case.parts if p.report), default=None),
         "closed_at": max((c["at"] for c in closings), default=None) if closed else None,
         "outcome": _outcome(case) if closed else None,
-        "overridden": any(c["overridden"] for c in closings),
+        "overridden": case.overrides > 0,
         "relapses": case.relapses,
         "due_at": due["on"] if due else None,
         "due_what": due["what"] if due else None,

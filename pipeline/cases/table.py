@@ -93,7 +93,7 @@ def _table() -> dict[tuple[Status | None, Kind], Step]:
         Kind.TRANSFER: Step(_LAW, (), ("step",)),
         Kind.LENIENCY: Step(_LAW),
         Kind.LOOKALIKES: Step(_MACHINE | {Role.REVIEWER}, (), ("parcels",)),
-        Kind.RECHECKED: Step(_MACHINE, (), ("recheck",)),
+        Kind.RECHECKED: Step(frozenset({Role.SYSTEM}), (), ("recheck",)),  # no person speaks for the imagery
     }
     for status in Status:
         found |= {(status, kind): step for kind, step in everywhere.items()}

@@ -57,14 +57,23 @@ class Writing:
             raise InputError("{number}: there is no such case; see `gengxun case list`.", number=number)
         return self.cases[number]
 
-    def append(self, kind: Kind, case: str | None, payload: Mapping[str, Any], evidence: Sequence[str] = ()) -> Event:
+    def append(
+        self,
+        kind: Kind,
+        case: str | None,
+        payload: Mapping[str, Any],
+        evidence: Sequence[str] = (),
+        by: Actor | None = None,
+    ) -> Event:
+        """by: who, where it is another than the one who writes."""
+        who = by or self.by
         event = Event(
             seq=self.seq + 1,
             case=case,
             kind=kind.value,
             at=self.now,
-            by=self.by.name,
-            role=self.by.role,
+            by=who.name,
+            role=who.role,
             payload=payload,
             evidence=tuple(evidence),
             schema_version=SCHEMA_VERSION,

@@ -92,7 +92,7 @@ def test_a_step_is_taken_by_its_name_in_either_language(run, tmp_path):
         (("note", *INSPECTOR, "text=a", "--parts", "x.gpkg"), "split"),
         (("note", *INSPECTOR, "text=a", "text=b"), "given twice"),
         (("evidence", *INSPECTOR, "--part", "7", "--photo", __file__ + ":close"), "has no part"),
-        (("rechecked", *SENSING, 'recheck:={"a": 1}'), "is no step"),
+        (("rechecked", *SENSING, 'recheck:={"a": 1}'), "not told by hand"),
     ],
 )
 def test_a_refusal_is_one_sentence_and_exit_code_2(run, arguments, said):
@@ -299,11 +299,11 @@ def test_every_other_step_goes_by_its_name(run, tmp_path):
     violation(run, tmp_path)
     steps = [
         ("assigned", *OFFICER, "to_whom=李外业"),
-        ("ordered", *OFFICER, "rectification=restored_tillage", "due_on=2099-01-20"),
+        ("ordered", *OFFICER, "rectification=restored_tillage"),
+        ("due-set", *admin, "on=2099-01-20"),
         ("extended", *REVIEWER, "reason=雨季", "due_on=2099-02-10"),
         ("中止计时", *legal, "reason=行政复议"),
         ("恢复计时", *legal, "reason=维持"),
-        ("due-set", *admin, "on=2099-03-01"),
         ("proceeding", *OFFICER, "step=file", "cause=77", "party_kind=organisation", "authority=county",
          "approved_by=刘局长", "--document", f"8001={paper}"),
         ("移送", *OFFICER, "step=letter", "to=agriculture", "organ=县农业农村局", "reason=种植条件", "--document",
@@ -322,7 +322,7 @@ def test_every_other_step_goes_by_its_name(run, tmp_path):
         done = run("case", "do", FIRST, *step)
         assert done.code == 0, (step, done.err)
     told = run("case", "show", FIRST, "--json").json
-    assert (told["status"], told["overridden"], told["demolished_m2"]) == ("DISPATCHED", False, 0.0)
+    assert (told["status"], told["overridden"], told["demolished_m2"]) == ("DISPATCHED", True, 0.0)
     assert [e["told"]["reason"] for e in told["events"] if e["kind"] == "REOPENED"] == ["群众反映又建"]
     due = next(e for e in told["events"] if e["kind"] == "DUE_SET")
     assert due["role"] == "administrator"

@@ -74,7 +74,8 @@ def founded(folder, plots):
     life = Office(office.root / "ledger.db")
     life.now = datetime(2025, 8, 8, 1, tzinfo=UTC)
     found = flag(geometry=lonlat, before=ids[0], after=ids[1])
-    found = replace(found, change=change(lonlat, ids[0], ids[1]))
+    days = datetime(2025, 5, 1, tzinfo=UTC), datetime(2025, 8, 7, tzinfo=UTC)
+    found = replace(found, change=change(lonlat, ids[0], ids[1]), before_at=days[0], after_at=days[1])
     life.ledger.record(inspection(ids[0], ids[1]), [found], recheck.SYSTEM)
     number = life.ledger.cases()[0].number
     life.dispatched(number)

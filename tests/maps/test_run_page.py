@@ -286,9 +286,7 @@ def test_a_flag_that_opened_a_closed_case_again_says_so() -> None:
         cases_seen_again=tuple(numbers.values()),
         cases_relapsed=("430321-2026-00002",),
     )
-    page = run_page.run_page(
-        run, {}, flags, numbers=numbers, chips={}, as_of=made.at("2026-09-24"), place="湘潭县"
-    )
+    page = run_page.run_page(run, {}, flags, numbers=numbers, chips={}, as_of=made.at("2026-09-24"), place="湘潭县")
     assert {card.number: card.relapsed for card in page.flags} == {
         "430321-2026-00001": False,
         "430321-2026-00002": True,

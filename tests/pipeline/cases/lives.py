@@ -168,12 +168,12 @@ def a_whole_life(path: str | Path) -> Office:
     office.photo("overview", part="2")
     office.do(Kind.VERDICT, INSPECTOR, part="2", verdict="false_change", text="水稻收割")
     office.do(Kind.LOOKALIKES, SYSTEM, part="1", parcels=[{"id": "x"}])
-    office.ordered(part="1")
+    office.do(Kind.ORDERED, OFFICER, part="1", rectification="restored_tillage")
+    office.do(Kind.DUE_SET, ADMIN, part="1", due={"what": "rectify", "on": "2027-01-20", "provisional": False})
     office.do(Kind.EXTENDED, REVIEWER, part="1", reason="雨季", due_on="2027-02-10")
     office.do(Kind.PAUSED, LEGAL, part="1", reason="行政复议")
     office.later(5)
     office.do(Kind.RESUMED, LEGAL, part="1", reason="维持")
-    office.do(Kind.DUE_SET, ADMIN, part="1", due={"what": "rectify", "on": "2027-02-20", "provisional": False})
     for title in ("8001", "2003"):
         office.document(title, part="1")
     office.do(

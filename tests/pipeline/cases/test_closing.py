@@ -109,6 +109,7 @@ def test_nothing_counts_before_the_report() -> None:
     found = shown(reported_at=None)
     assert [key for key, gate in found.items() if gate.met is False] == [
         "reported",
+        "photos",
         "photo_in_place",
         "imagery",
         "second_person",

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from shapely.geometry import box, mapping
 
 from geodata.words import use
 from pipeline.cases.case import AREAS, Case, Part, evolve
@@ -590,3 +591,166 @@ def test_the_same_party_elsewhere_adds_up_and_is_no_first_offence(office) -> Non
     assert sent.payload["assessment"]["other_farmland_m2"] == 4_000.0
     facts = office.do(Kind.LENIENCY, LEGAL, SECOND).payload["facts"]
     assert next(f for f in facts if f["key"] == "first_offence")["holds"] is False
+
+
+# --- what a careful reader would try -------------------------------------------------------------
+
+
+def test_no_person_speaks_for_the_imagery(office) -> None:
+    closing(office)
+    said = payload_of(office.ledger.case(FIRST), office.ledger.case(FIRST).parts[0], Kind.RECHECKED, "x")
+    for who in (SENSING, REVIEWER, LEADER, ADMIN):
+        assert "not for the role" in refused(office, Kind.RECHECKED, who, **said)
+    future = Recheck("s", office.now + timedelta(days=2), "restored", {}, {"zh": "", "en": ""}, True, 9)
+    assert "future" in refused(office, Kind.RECHECKED, SYSTEM, recheck=recheck_json(future))
+
+
+def test_proof_of_an_earlier_round_closes_nothing(office) -> None:
+    office.closed()
+    office.do(Kind.REOPENED, REVIEWER, reason="举报")
+    assert "needs 1 photos" in refused(office, Kind.VERDICT, INSPECTOR, **VIOLATION)
+    office.later()
+    office.violation()
+    office.ordered()
+    office.reported()
+    office.later()
+    assert "Cannot close" in refused(office, Kind.ACCEPTED, REVIEWER)
+    old = office.ledger.case(FIRST).parts[0].evidence[0]
+    with pytest.raises(StepRefused, match="a new one is needed"):
+        office.ledger.act(FIRST, Kind.EVIDENCE, old, OFFICER)
+
+
+def test_who_took_part_before_a_return_does_not_accept_after_it(office) -> None:
+    office.dispatched()
+    office.violation()
+    office.do(Kind.RETURNED, LEADER, reason="重查")
+    office.later()
+    office.photo("overview", by=OFFICER)
+    office.do(Kind.VERDICT, OFFICER, verdict="false_change", text="收割")
+    assert "second person" in refused(office, Kind.ACCEPTED, Actor(INSPECTOR.name, "reviewer"))
+    office.accepted()
+
+
+def test_who_brought_the_proof_does_not_accept(office) -> None:
+    closing(office)
+    office.proof()
+    office.document("approval", by=REVIEWER)
+    assert "second person" in refused(office, Kind.ACCEPTED, REVIEWER)
+
+
+def test_photos_before_the_report_show_nothing_of_what_was_put_right(office) -> None:
+    office.dispatched()
+    office.violation()
+    office.ordered()
+    office.photo("after")
+    office.later()
+    office.reported()
+    gate = next(g for g in office.ledger.gates(FIRST, by=REVIEWER.name) if g.key == "photos")
+    assert gate.met is False
+    office.later(-5)  # a clock set back makes nothing earlier
+    office.later(4.5)
+    office.photo("after", heading_deg=3.0)
+    assert next(g for g in office.ledger.gates(FIRST, by=REVIEWER.name) if g.key == "photos").met is False
+
+
+def test_an_order_is_not_made_easier_or_later_by_who_gave_it(office) -> None:
+    office.dispatched()
+    office.violation()
+    office.ordered()
+    assert "only a reviewer" in refused(office, Kind.ORDERED, OFFICER, rectification="historical", reason="存量")
+    assert "extension" in refused(office, Kind.ORDERED, OFFICER, rectification="restored_tillage", due_on="2099-01-01")
+    office.do(Kind.ORDERED, REVIEWER, rectification="formalities", reason="符合规划")
+    assert office.ledger.rows(status="RECTIFYING")[0]["due_at"] == "2027-01-20"
+
+
+def test_a_pause_begins_and_ends_and_hides_nothing_overdue(office) -> None:
+    office.dispatched()
+    office.violation()
+    office.ordered()
+    for on in ("2016-01-01", "2090-01-01"):
+        assert "must lie between" in refused(office, Kind.PAUSED, LEGAL, reason="复议", on=on)
+    office.later(70)
+    office.do(Kind.PAUSED, LEGAL, reason="复议")
+    assert office.ledger.rows(status="RECTIFYING")[0]["due_at"] == "2027-01-20"
+    office.reported()
+    assert office.ledger.case(FIRST).parts[0].paused_on == ""
+
+
+def test_only_a_provisional_day_is_counted_again(office) -> None:
+    office.dispatched()
+    office.violation()
+    office.ordered()
+    due = {"what": "rectify", "on": "2099-01-01", "provisional": False}
+    assert "only a provisional" in refused(office, Kind.DUE_SET, ADMIN, due=due)
+    assert "such as" in refused(office, Kind.DUE_SET, ADMIN, due={"what": "rectify", "on": "soon"})
+
+
+def test_a_split_covers_the_ground_itself(office) -> None:
+    office.dispatched()
+    ground = office.ledger.case(FIRST).parts[0].ground
+    first, second = halves(ground)
+    moved = box(112.95, 27.8, 112.9505, 27.801)
+    away = {"occupied": {**second["occupied"], "geometry": mapping(moved)}}
+    assert "do not cover" in refused(office, Kind.SPLIT, OFFICER, parts=[first, away])
+    for part in (first, second):
+        part["occupied"] = {**part["occupied"], "overlays": {"BASIC_FARMLAND": [0.0, 0.0]}}
+    assert "BASIC_FARMLAND" in refused(office, Kind.SPLIT, OFFICER, parts=[first, second])
+    assert "occupied" in refused(office, Kind.SPLIT, OFFICER, parts=[{}, {}])
+
+
+def test_a_verdict_of_an_earlier_round_is_kept_and_not_taken(office) -> None:
+    office.dispatched()
+    seen = office.ledger.case(FIRST).version
+    office.violation()
+    office.do(Kind.RETURNED, REVIEWER, reason="重查")
+    office.later()
+    office.photo("overview")
+    event = office.ledger.act(
+        FIRST, Kind.VERDICT, {"verdict": "false_change", "text": "收割"}, INSPECTOR, expect_version=seen
+    )
+    assert event.kind == "SUPPLEMENT"
+    assert office.ledger.case(FIRST).status is Status.DISPATCHED
+
+
+def test_a_clue_from_outside_on_closed_ground_is_a_relapse(office) -> None:
+    office.closed()
+    office.later(60)
+    made, about = clue(0, "TB-99", "2027Q1")
+    new = dataclasses.replace(made, before_at=office.now - timedelta(days=50), after_at=office.now)
+    done = office.ledger.receive([(new, about), (new, about)], ADMIN)
+    assert (done.new, done.matched, done.already) == ([], [FIRST], 1)
+    case = office.ledger.case(FIRST)
+    assert (case.status, case.relapses) == (Status.DISPATCHED, 1)
+    assert office.ledger.receive([(new, about)], ADMIN).matched == []
+    assert office.ledger.verify().ok
+
+
+def test_a_pair_that_begins_with_the_restored_field_shows_the_relapse(office) -> None:
+    closing(office)
+    office.proof()
+    restored_at = office.now - timedelta(hours=1)
+    office.later()
+    office.accepted()
+    office.later(40)
+    assert flagged(office, "later-2", "z", restored_at, office.now).inspection.cases_relapsed == (FIRST,)
+
+
+def test_an_override_stays_counted_after_a_reopening(office) -> None:
+    closing(office)
+    office.do(Kind.ACCEPTED, LEADER, override="应急")
+    office.do(Kind.REOPENED, REVIEWER, reason="举报")
+    assert next(r for r in office.ledger.rows() if r["number"] == FIRST)["overridden"] is True
+
+
+def test_the_same_party_is_one_however_it_is_written(office) -> None:
+    for number, party in ((FIRST, "某公司"), (SECOND, " 某公司\u3000")):
+        office.dispatched(number)
+        office.violation(number, party=party)
+    facts = office.do(Kind.LENIENCY, LEGAL, SECOND).payload["facts"]
+    assert next(f for f in facts if f["key"] == "first_offence")["holds"] is False
+
+
+def test_what_a_run_or_a_batch_writes_is_no_step(office) -> None:
+    for kind in (Kind.FOUND, Kind.CLUE, Kind.SEEN_AGAIN, Kind.RELAPSED):
+        with pytest.raises(StepRefused, match="no step of its own"):
+            office.ledger.act(FIRST, kind, {"flag": flag_json(flag(9))}, SYSTEM)
