@@ -73,6 +73,7 @@ def case_do(context: click.Context, number: str | None, event: str | None, pairs
             return click.echo(context.get_help())
         raise MissingOption("say which case: gengxun case do NUMBER EVENT …; see gengxun case list.")
     office = settings.find()
+    part = part.removeprefix(f"{number}_")  # as pages and reminders write it
     if event is None or asks:
         role = case_words.actor(who).role if who else None
         kind = case_words.kind_of(event) if event else None

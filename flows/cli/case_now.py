@@ -12,7 +12,7 @@ from flows.cli.case_words import BATCH_ONLY, BY_PERSONS, slug
 from flows.settings import Workspace
 from geodata.days import day_of
 from geodata.words import language, tr
-from pipeline.cases import beside, proceeding, steps, transfer
+from pipeline.cases import beside, finding, proceeding, steps, transfer
 from pipeline.cases.case import Case, Part
 from pipeline.cases.closing import SHOT_NAMES
 from pipeline.cases.events import Kind, Role
@@ -115,7 +115,8 @@ def _more(ledger: Ledger, case: Case, part: Part, kind: Kind, rules: Standards, 
 
 
 def _verdict(rule: Any, part: Part) -> dict[str, Any]:
-    held = {shot: sum(i["kind"] == "photo" and i["shot"] == shot for i in part.evidence) for shot in rule.photos}
+    counted = finding.photos_held(part)
+    held = {shot: counted[shot] for shot in rule.photos}
     return {
         "key": rule.key,
         "name": rule.name,

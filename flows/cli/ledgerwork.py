@@ -113,7 +113,7 @@ def ledger_export(path: Path, evidence: bool, as_json: bool) -> None:
     if as_json:
         return emit({"path": str(done.path), "events": done.events, "evidence": done.evidence,
                      "head": heads.to_json(done.head)})  # fmt: skip
-    click.echo(tr("{path}: {events} events, {evidence} files of evidence; check it: python verifier.py {path}",
+    click.echo(tr("{path}: {events} events, {evidence} files of evidence; check it with the verifier.py in it",
                   path=done.path, events=done.events, evidence=done.evidence))  # fmt: skip
 
 

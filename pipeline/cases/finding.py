@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,7 @@ from geodata.days import day_of
 from geodata.words import Text, both
 from pipeline.cases import closing, evidence
 from pipeline.cases.asked import Asked
-from pipeline.cases.case import AREAS, scenes_that_saw
+from pipeline.cases.case import AREAS, Part, scenes_that_saw
 from pipeline.cases.rows import basic_m2
 from pipeline.cases.table import Status
 from pipeline.plain import to_plain
@@ -152,11 +153,17 @@ def verdict(asked: Asked) -> dict[str, Any]:
     }
 
 
+def photos_held(part: Part) -> Counter[str]:
+    """{shot: photos of this round that count}; those that show nothing of this ground or time do not."""
+    return Counter(
+        item["shot"]
+        for item in part.evidence_now
+        if item["kind"] == "photo" and not WORTHLESS & {f["key"] for f in item["findings"]}
+    )
+
+
 def _photos(asked: Asked, wanted: Mapping[str, int], of: Text) -> None:
-    held: dict[str, int] = {}
-    for item in asked.part.evidence_now:
-        if item["kind"] == "photo" and not WORTHLESS & {f["key"] for f in item["findings"]}:
-            held[item["shot"]] = held.get(item["shot"], 0) + 1
+    held = photos_held(asked.part)
     for shot, least in wanted.items():
         if held.get(shot, 0) < least:
             raise asked.refuse(

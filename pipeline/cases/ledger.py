@@ -133,7 +133,7 @@ class Ledger:
         with writing_to(self.engine) as connection:
             writing = Writing(connection, self.clock(), by)
             case = writing.case(number)
-            asked = {**payload, "part": part or payload.get("part", "")}
+            asked = {**payload, "part": str(part or payload.get("part", "")).removeprefix(f"{number}_")}
             if kind in FROM_RUNS:
                 raise StepRefused(
                     "{kind} comes from an inspection or a batch; it is no step of its own.", kind=kind.value

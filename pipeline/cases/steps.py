@@ -73,7 +73,7 @@ def found(kind: Kind, payload: Mapping[str, Any], by: Actor) -> dict[str, Any]:
 
 
 def _part(case: Case, kind: Kind, payload: Mapping[str, Any]) -> Part | None:
-    named = str(payload.get("part") or "")
+    named = str(payload.get("part") or "").removeprefix(f"{case.number}_")
     if kind in (Kind.EVIDENCE, Kind.DATED, Kind.SUPPLEMENT) and not named:
         return None
     if not named and len(case.parts) > 1:
