@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -166,16 +166,3 @@ def from_values(
 
 COLUMNS = tuple(f.name for f in dataclasses.fields(Event) if f.name != "hash")
 _NAMES = tuple(name.encode() for name in COLUMNS)
-
-
-def clock_ran_back(events: Iterable[Event]) -> list[int]:
-    """seq of the events that say an earlier time than the one before them.
-
-    Order is by seq; such a time is kept as the clock gave it, and shown.
-    """
-    found, last = [], None
-    for event in events:
-        if last is not None and event.at < last:
-            found.append(event.seq)
-        last = event.at
-    return found
