@@ -134,18 +134,26 @@ class ParcelStore:
         patch = known[patch]
         found: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
         for first in range(0, len(patch), _PAIRS_AT_ONCE):
-            patches = np.repeat(patch[first : first + _PAIRS_AT_ONCE], BLOCK)
-            rows = (block[first : first + _PAIRS_AT_ONCE, None] * BLOCK + np.arange(BLOCK)).ravel()
-            held = rows < self._rows
-            patches, rows = patches[held], rows[held]
-            box, asked = self.boxes[rows], bounds[patches]
-            meets = ((box[:, :2] <= asked[:, 2:]) & (box[:, 2:] >= asked[:, :2])).all(axis=1)
-            found.append((patches[meets], rows[meets]))
+            patches, blocks = (pairs[first : first + _PAIRS_AT_ONCE] for pairs in (patch, block))
+            low_x, low_y, high_x, high_y = np.moveaxis(self._boxes_of(blocks), 2, 0)
+            west, south, east, north = bounds[patches].T[:, :, None]
+            meets = (low_x <= east) & (high_x >= west) & (low_y <= north) & (high_y >= south)
+            pair, place = np.nonzero(meets)
+            found.append((patches[pair], blocks[pair] * BLOCK + place))
         if not found:
             return np.empty(0, np.intp), np.empty(0, np.intp)
         patch, row = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
         order = np.lexsort((row, patch))
         return patch[order], row[order]
+
+    def _boxes_of(self, blocks: NDArray[np.intp]) -> NDArray[np.float64]:
+        """(k, 64, 4) boxes of whole blocks; NaN, which meets nothing, behind the last row."""
+        whole = self._rows // BLOCK
+        boxes = np.full((len(blocks), BLOCK, 4), np.nan)
+        full = blocks < whole
+        boxes[full] = self.boxes[: whole * BLOCK].reshape(whole, BLOCK, 4)[blocks[full]]
+        boxes[~full, : self._rows - whole * BLOCK] = self.boxes[whole * BLOCK :]
+        return boxes
 
     def geometries(self, rows: NDArray[np.integer]) -> NDArray[np.object_]:
         """Polygons of these rows, in their order, in ``zone``."""

@@ -1,6 +1,6 @@
 """Frozen values ⇄ plain JSON values, without a field forgotten.
 
-``to_plain`` walks the fields of a dataclass, ``from_plain`` rebuilds it from its type hints, so
+``to_plain`` walks the fields of a dataclass or a named tuple, ``from_plain`` rebuilds it from its type hints, so
 that a field added to a noun is stored and read without another line here. Unknown keys are
 ignored and absent ones take the field's default: an older record stays readable.
 """
@@ -43,6 +43,8 @@ def to_plain(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return to_plain(value._asdict())
     if isinstance(value, BaseGeometry):
         return to_plain(mapping(rounded(value)))
     if isinstance(value, Enum):
@@ -84,9 +86,9 @@ def from_plain(hint: Any, value: Any) -> Any:
         return value
     if issubclass(hint, BaseGeometry):
         return shape(value)
-    if dataclasses.is_dataclass(hint):
+    if dataclasses.is_dataclass(hint) or hasattr(hint, "_fields"):
         hints = typing.get_type_hints(hint)
-        names = [f.name for f in dataclasses.fields(hint)]
+        names = [f.name for f in dataclasses.fields(hint)] if dataclasses.is_dataclass(hint) else list(hints)
         return hint(**{n: from_plain(hints[n], value[n]) for n in names if n in value})
     if issubclass(hint, datetime | date):
         return hint.fromisoformat(value)

@@ -149,7 +149,7 @@ def _shared(part: Occupied, land: str, left: float, systems: Mapping[str, str | 
     at = max(own, key=lambda n: part.shares[n].gross_m2)
     old = part.shares[at]
     gross = _cents(old.gross_m2 + left)
-    new = replace(old, gross_m2=gross, net_m2=_cents(gross * (1 - old.kcxs)) if land == "farmland" else gross)
+    new = old._replace(gross_m2=gross, net_m2=_cents(gross * (1 - old.kcxs)) if land == "farmland" else gross)
     return replace(part, shares=(*part.shares[:at], new, *part.shares[at + 1 :]))
 
 
