@@ -32,9 +32,9 @@ def run(folder: Path) -> dict[str, Any]:
     Raises: InputError if ``folder`` is not empty and no earlier demo.
     """
     started = time.monotonic()
+    if not running_server(settings.Workspace(folder, settings.Settings())):
+        check_loopback()  # said before an earlier demo is replaced and land is computed, not after
     office = fresh(folder)
-    if not running_server(office):
-        check_loopback()  # said before the land is computed, not after
     with ExitStack() as stack:
         with ThreadPoolExecutor(1) as beside, step(tr("computing a township: land, seasons, sky")) as progress:
             building = beside.submit(township.build, office.root / "delivered", progress=progress, rectified=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -152,3 +155,20 @@ def test_help_teaches_in_both_languages(gengxun, tmp_path: Path) -> None:
     ):
         assert command in english
         assert gengxun(command, "--help", cwd=tmp_path).code == 0
+
+
+def test_without_loopback_an_earlier_demo_is_left_alone(tmp_path: Path) -> None:
+    apart = ["unshare", "-rn"]
+    if not shutil.which("unshare") or subprocess.run([*apart, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("unshare cannot make a network of its own here")
+    demo = tmp_path / "demo"
+    (demo / "site").mkdir(parents=True)
+    (demo / ".gengxun-demo").touch()
+    (demo / "site" / "index.html").write_text("an earlier demo", encoding="utf-8")
+    told = subprocess.run(
+        [*apart, sys.executable, "-m", "flows.cli", "demo", "--dir", demo], capture_output=True, text=True, check=False
+    )
+    assert told.returncode == 1
+    assert "ip link set lo up" in told.stderr
+    assert "Traceback" not in told.stderr
+    assert (demo / "site" / "index.html").read_text(encoding="utf-8") == "an earlier demo"
