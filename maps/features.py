@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,18 @@ class District:
     level: str
     parent: str
     geometry: BaseGeometry
+
+
+@dataclass(frozen=True)
+class Park:
+    """A park (园区): a code of its own, and the townships (or counties) that lie in it, by how their code begins."""
+
+    code: str
+    name: str
+    townships: tuple[str, ...]
+
+    def holds(self, township_code: str) -> bool:
+        return bool(township_code) and township_code.startswith(self.townships)
 
 
 def district(code: str, name: str, geometry: BaseGeometry) -> District:
@@ -59,6 +72,11 @@ def month_of(at: str | datetime | None) -> str | None:
     """Beijing month of a time, "2026-11"."""
     if at is None:
         return None
+    return _month_of(at)
+
+
+@lru_cache(100_000)
+def _month_of(at: str | datetime) -> str:
     moment = datetime.fromisoformat(at) if isinstance(at, str) else at
     return f"{moment.astimezone(BEIJING):%Y-%m}"
 
@@ -67,9 +85,13 @@ def days_left(due: str | datetime | None, as_of: datetime | None) -> int | None:
     """Whole Beijing days from ``as_of`` to the due day; negative = overdue; None = nothing is due."""
     if due is None or as_of is None:
         return None
-    moment = datetime.fromisoformat(due) if isinstance(due, str) else due
-    day = moment.astimezone(BEIJING).date() if moment.tzinfo else moment.date()  # a bare day is Beijing's
-    return (day - as_of.astimezone(BEIJING).date()).days
+    return (_day_of(due) - _day_of(as_of)).days
+
+
+@lru_cache(10_000)
+def _day_of(at: str | datetime) -> date:
+    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return moment.astimezone(BEIJING).date() if moment.tzinfo else moment.date()  # a bare day is Beijing's
 
 
 def levels(districts: Iterable[District], names: Mapping[str, str] | None = None) -> dict[str, dict[str, District]]:

@@ -15,18 +15,41 @@ from branca.element import MacroElement
 from folium.template import Template
 from markupsafe import escape
 
-from geodata.area import mu
 from geodata.words import Text, tr
 from maps import assets, features, style
-from maps.features import District
+from maps.features import District, Park
+from maps.overview_cases import FEW, INLINE, MOST, Columns, Filters, Keys, window
+from maps.overview_words import WORDS
 from maps.run_page import percentages
-from pipeline.cases.case import Status
 from pipeline.inspection import Inspection
 
 BASE_BYTES = 90_000
 """Of the base map's coordinates; the budget of the whole base is 100 kB."""
+MAP = "map_gx_map"
+"""The map's variable in Folium's script."""
 FAINT = ("#fdfcf3", "#f4f6f0")
-MONTHS = 12
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A line of 轮到您处理. status: whose glyph stands before it ("" = none)."""
+
+    text: str
+    count: int
+    href: str
+    status: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Portal:
+    """What the page has beyond the static site's. turns: what waits for who looks at it; totals, cases:
+    addresses that answer where the page does not carry all cases; filters, selected: as its address says."""
+
+    turns: Sequence[Turn] = ()
+    totals: str = "/overview/totals.json"
+    cases: str = "/overview/cases.json"
+    filters: Filters = field(default_factory=Filters)
+    selected: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +57,8 @@ class OverviewPage:
     """All that the overview shows.
 
     rows: ``features.page_row`` of each case (any mapping with its keys; village_name,
-    township_name, relapses, due_at, closed_at and chip may be missing). chip: address from the
+    township_name, relapses, due_at, closed_at and chip may be missing); the static site carries
+    the ``INLINE`` most urgent, and says so. chip: address from the
     site's root. inspections: in the ledger's order, newest last; last_run_at: when the newest was
     made. map_number: 审图号 of the boundaries' layer, "" where it carries none.
     """
@@ -49,32 +73,47 @@ class OverviewPage:
     map_number: str = ""
     software_version: str = ""
     assets: Mapping[str, str] = field(default_factory=assets.names)
+    parks: Sequence[Park] = ()
+    portal: Portal | None = None
 
 
 def render(page: OverviewPage, lang: str = "zh") -> str:
-    """The page as one HTML document (its CSS, scripts and chips are files beside it)."""
+    """The page of the static site as one HTML document (its CSS, scripts and chips are files beside it)."""
     frame = style.Frame(
         "index.html", lang, page.scope, page.as_of, page.verified, page.assets, page.software_version, "overview"
     )
-    units = features.levels(page.districts, _names(page.rows))
-    parts = assets.folium_parts(base_map(units, page.rows))
-    drawn = data(page, units, lang, frame.site)
-    html = (
-        style.environment(lang)
-        .get_template("overview.html.j2")
-        .render(
-            frame=frame,
-            page=page,
-            map=parts,
-            data=assets.json_block(drawn, "gx-data"),
-            by=drawn["by"],
-            seen=seen(page.inspections),
-            last=page.inspections[-1] if page.inspections else None,
-            funnel={s.reason: s for s in page.inspections[-1].funnel} if page.inspections else {},
-            unseen=style.UNSEEN,
-        )
-    )
+    html = style.environment(lang).get_template("overview.html.j2").render(frame=frame, **values(page, frame))
     return assets.check_offline(html, frame.path)
+
+
+def values(page: OverviewPage, frame: style.Frame) -> dict[str, Any]:
+    """What ``overview.html.j2`` is filled with."""
+    units = features.levels(page.districts, _names(page.rows))
+    found = places(page, units, frame.lang)
+    columns = columns_of(page, found)
+    drawn = data(page, units, columns, found, frame)
+    return {
+        "page": page,
+        "map": assets.folium_parts(base_map(units, page.rows)),
+        "map_script": "",
+        "first": "",
+        "data": assets.json_block(drawn, "gx-data"),
+        "by": drawn["by"],
+        **told(page),
+        "left_out": 0 if page.portal else max(0, len(columns) - INLINE),
+        "carried": INLINE,
+    }
+
+
+def told(page: OverviewPage) -> dict[str, Any]:
+    """What the newest run says."""
+    last = page.inspections[-1] if page.inspections else None
+    return {
+        "seen": seen(page.inspections),
+        "last": last,
+        "funnel": {step.reason: step for step in last.funnel} if last else {},
+        "unseen": style.UNSEEN,
+    }
 
 
 def base_map(units: Mapping[str, Mapping[str, District]], rows: Sequence[Mapping[str, Any]]) -> folium.Map:
@@ -94,6 +133,7 @@ def base_map(units: Mapping[str, Mapping[str, District]], rows: Sequence[Mapping
         wheel_px_per_zoom_level=90,
         attribution_control=False,
     )
+    found.add_child(FirstView((west, south, east, north)))
     drawn = features.simplified([*townships, *counties] or cities, BASE_BYTES)
     tint = {unit.code: FAINT[n % 2] for n, unit in enumerate(counties)}
     inner = [(unit, geometry) for unit, geometry in drawn if unit.level == "township"]
@@ -149,6 +189,26 @@ def _county_style(tint: Mapping[str, str], filled: set[str]) -> Any:
         "fillColor": tint.get(feature["id"], FAINT[0]),
         "fillOpacity": 1,
     }
+
+
+class FirstView(MacroElement):
+    """The whole in view before the layers come, so that they are drawn once. A map in a hidden tab has no size."""
+
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+        {{ this._parent.get_name() }}.gxFitted = {{ this._parent.get_name() }}.getSize();
+        if ({{ this._parent.get_name() }}.gxFitted.x) {{ this._parent.get_name() }}.fitBounds(
+            {{ this.bounds|tojson }}, {padding: [14, 14], maxZoom: 15, animate: false});
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self, bounds: tuple[float, float, float, float]) -> None:
+        super().__init__()
+        self._name = "FirstView"
+        west, south, east, north = bounds
+        self.bounds = [[south, west], [north, east]]
 
 
 class PlaceNames(MacroElement):
@@ -210,36 +270,88 @@ def seen(inspections: Sequence[Inspection]) -> Seen | None:
     return Seen(farmland, shares[0], unseen, len(newest))
 
 
-def data(page: OverviewPage, units: Mapping[str, Mapping[str, District]], lang: str, site: str) -> dict[str, Any]:
-    """What the scripts draw from. Cases come by columns; areas in hundredths of a 亩, places in 1e-5 degree."""
-    rows = list(page.rows)
-    names = _names(rows)
-    nowhere = tr("no district", lang)
-    counties = _places(units["county"], names, sorted({row["district_code"][:6] for row in rows}), nowhere)
-    used = sorted({row["township_code"] for row in rows if row["township_code"]})
-    townships = _places(units["township"], names, used, nowhere)
-    kinds = sorted({row["kind"] for row in rows})
-    west, south, east, north = extent(units, rows)
-    months = sorted({m for row in rows if (m := features.month_of(row["found_at"]))})
-    keys = {"kind": kinds, "county": [c[0] for c in counties], "township": [t[0] for t in townships], "month": months}
-    return {
+def data(
+    page: OverviewPage,
+    units: Mapping[str, Mapping[str, District]],
+    columns: Columns,
+    places: Places,
+    frame: style.Frame,
+) -> dict[str, Any]:
+    """What the scripts draw from."""
+    lang, (west, south, east, north) = frame.lang, extent(units, page.rows)
+    portal, carried = page.portal, min(len(columns), INLINE)
+    found = {
         "lang": lang,
-        "site": site,
+        "map": MAP,
         "bounds": [[south, west], [north, east]],
         "month": features.month_of(page.as_of),
+        "window": window(columns.keys.months, page.as_of),
         "statuses": _statuses(lang),
         "stages": {str(stage): look.text[lang] for stage, look in style.STAGES.items()},
         "badges": {"overdue": style.OVERDUE_BADGE, "relapse": style.RELAPSE_BADGE},
-        "kinds": [[kind, style.kind_name(kind, lang)] for kind in kinds],
-        "by": "township" if len(counties) < 2 <= len(townships) else "county",
-        "counties": counties,
-        "townships": townships,
-        "months": months,
+        "kinds": [[kind, style.kind_name(kind, lang)] for kind in columns.keys.kinds],
+        "by": "township" if len(places.counties) < 2 <= len(places.townships) else "county",
+        "counties": places.counties,
+        "townships": places.townships,
+        "parks": [[park.code, park.name] for park in page.parks],
+        "parkOf": [next((n for n, p in enumerate(page.parks) if p.holds(t[0])), -1) for t in places.townships],
+        "months": columns.keys.months,
         "monthNames": style.MONTH_NAMES[lang],
-        "cases": _columns(rows, page.as_of, keys),
+        "limits": {"few": FEW, "most": MOST},
         "words": {key: tr(msgid, lang) for key, msgid in WORDS.items()},
         "attribution": page.map_number or tr("Sketch of boundaries, not a standard map", lang),
+        "links": {"case": "case/", "end": ".html", "chips": frame.site, "query": False},
     }
+    if portal is None:
+        return found | {"cases": columns.to_json(range(carried))}
+    found["links"] = {"case": "/case/", "end": "", "chips": "", "query": True, "turns": bool(portal.turns)}
+    if len(columns) <= INLINE:
+        return found | {"cases": columns.to_json()}
+    return found | {
+        "cases": columns.to_json([]),
+        "more": {"totals": portal.totals, "cases": portal.cases},
+    }
+
+
+def answer(columns: Columns, given: Filters, selected: str = "") -> dict[str, Any]:
+    """The sums under these filters, the first of the list, and the selected case: its place in the
+    list, -1 where the filters hide it, None where there is no such case."""
+    passed = np.flatnonzero(columns.which(given))
+    first, here = passed[:FEW].tolist(), columns.place.get(selected)
+    at = None
+    if here is not None:
+        at = int(np.searchsorted(passed, here))
+        at = at if at < len(passed) and passed[at] == here else -1
+    extra = [here] if here is not None and here not in first else []
+    return {"sums": columns.sums(given), "cases": columns.to_json(first + extra), "listed": len(first), "at": at}
+
+
+@dataclass(frozen=True)
+class Places:
+    """[code, name, ring's lat, lon, [south, west, north, east]] of each unit; the scripts count them from 0."""
+
+    counties: list[list[Any]]
+    townships: list[list[Any]]
+
+
+def places(page: OverviewPage, units: Mapping[str, Mapping[str, District]], lang: str) -> Places:
+    names, nowhere = _names(page.rows), tr("no district", lang)
+    counties = sorted({row["district_code"][:6] for row in page.rows})
+    townships = sorted({row["township_code"] for row in page.rows if row["township_code"]})
+    return Places(
+        _places(units["county"], names, counties, nowhere), _places(units["township"], names, townships, nowhere)
+    )
+
+
+def columns_of(page: OverviewPage, found: Places) -> Columns:
+    keys = Keys(
+        tuple(sorted({row["kind"] for row in page.rows})),
+        tuple(place[0] for place in found.counties),
+        tuple(place[0] for place in found.townships),
+        tuple(sorted({m for row in page.rows if (m := features.month_of(row["found_at"]))})),
+        tuple(page.parks),
+    )
+    return Columns(page.rows, page.as_of, keys)
 
 
 def _statuses(lang: str) -> list[dict[str, Any]]:
@@ -269,89 +381,3 @@ def _places(
         lat, lon = features.ring_point(unit.geometry)
         found.append([code, unit.name, round(lat, 5), round(lon, 5), [south, west, north, east]])
     return found
-
-
-def _columns(
-    rows: Sequence[Mapping[str, Any]], as_of: datetime | None, keys: Mapping[str, Sequence[str]]
-) -> dict[str, list[Any]]:
-    kind, county, township, month = (
-        {key: n for n, key in enumerate(keys[name])} for name in ("kind", "county", "township", "month")
-    )
-    status = {str(s): n for n, s in enumerate(style.STATUSES)}
-    open_ = {str(s) for s in Status if s not in (Status.CLOSED, Status.DISMISSED)}
-    return {
-        "number": [row["number"] for row in rows],
-        "status": [status[str(row["status"])] for row in rows],
-        "kind": [kind[row["kind"]] for row in rows],
-        "county": [county[row["district_code"][:6]] for row in rows],
-        "township": [township.get(row["township_code"], -1) for row in rows],
-        "village": [row.get("village_name", "") for row in rows],
-        "lon": [round(row["lon"] * 1e5) for row in rows],
-        "lat": [round(row["lat"] * 1e5) for row in rows],
-        "area": [_hundredths(row["patch_m2"]) for row in rows],
-        "basic": [_hundredths(row["basic_farmland_m2"]) for row in rows],
-        "restored": [_hundredths(row.get("restored_m2", 0.0)) for row in rows],
-        "urgency": [round(row["urgency"] * 100) for row in rows],
-        "month": [month[features.month_of(row["found_at"]) or ""] for row in rows],
-        "left": [features.days_left(row.get("due_at"), as_of) if str(row["status"]) in open_ else None for row in rows],
-        "relapses": [row.get("relapses", 0) for row in rows],
-        "closed": [features.month_of(row.get("closed_at")) or "" for row in rows],
-        "chip": [row.get("chip") or "" for row in rows],
-    }
-
-
-def _hundredths(m2: float) -> int:
-    """Of a 亩, rounded as every page prints it."""
-    return round(round(mu(m2), 2) * 100)
-
-
-WORDS: Mapping[str, str] = {
-    "mu": "mu",
-    "overdue": "{n} days overdue",
-    "left": "{n} days left",
-    "today": "due today",
-    "dispatch": "To dispatch",
-    "basic": ", basic {n}",
-    "count": "{n} cases · {area} mu",
-    "all": "All",
-    "any": "Any",
-    "onlyBasic": "On basic farmland",
-    "noBasic": "Not on basic farmland",
-    "yearMonth": "{month} {year}",
-    "soFar": "{month} so far",
-    "earlier": "Earlier",
-    "hidden": "Case {number} is hidden by the filters.",
-    "unknown": "No such case, or not in your area: {number}.",
-    "more": "Show {n} more",
-    "inView": "{n} more in view, zoom in",
-    "open": "Open the case",
-    "rate": "closing rate {n}%",
-    "overdueCount": "overdue {n}",
-    "dismissedCount": "{n} dismissed, in no count",
-    "each": "{n} cases",
-    "label": "{number}, {label}, {place}",
-    "ringLabel": "{name}: {n} cases, {stages}; overdue {o}",
-    "mapList": "Map; the list has the same content",
-    "late": "overdue",
-    "relapsed": "relapsed",
-    "comma": ", ",
-    "thousands": "{n}k",
-    "viewing": "Now shown: {what}.",
-    "noTownship": "no township",
-    "longest": "longest {n} days",
-    "noDates": "no due dates yet",
-    "watched": "closing rate {n}% · still watched",
-    "zoomIn": "Zoom in",
-    "zoomOut": "Zoom out",
-    "close": "Close",
-    "near": "Go there on the map",
-    "toAccept": "Reported done, a second person accepts",
-    "toConfirm": "Suspected, to confirm and dispatch",
-    "inField": "With the field, not with the office:",
-    "toCheck": "To check on the ground",
-    "toRectify": "Being rectified",
-    "onBasic": "basic farmland {n} mu",
-    "closedArea": "restored {n} mu",
-    "afterClosing": "changed again after closing",
-}
-"""Sentences the scripts fill in; the same key in ``overview.js``."""

@@ -1,14 +1,15 @@
 "use strict";
 /* Cases on the map: every case up to 60; above that one ring a county, one a township, then what
-   is in view. Needs Leaflet and the base map; knows nothing of filters. */
-function gxMapView(map, data, on) {
-  const SINGLE = 60, COUNTY_BELOW = 9.2, TOWNSHIP_BELOW = 12, MOST = 400;
-  const words = data.words, cases = data.cases;
-  const layer = L.layerGroup().addTo(map);
+   is in view. Needs Leaflet and the base map; what passes the filters is told by `gxCases`. */
+function gxMapView(map, data, store, on) {
+  const { few: FEW, most: MOST } = data.limits, COUNTY_BELOW = 9.2, TOWNSHIP_BELOW = 12;
+  const words = data.words, cases = data.cases, late = store.late;
+  const STAGES = ["FOUND", "RECTIFY", "CLOSED"];
   const drawn = new Map();
   const escapeHtml = (text) => String(text).replace(/[&<>"'`]/g, (c) => "&#" + c.charCodeAt(0) + ";");
   const say = (text, fields) => text.replace(/\{(\w+)\}/g, (all, key) => (key in fields ? fields[key] : all));
-  let rows = [], chosen = null, lit = null, placed = false;
+  let now = null, state = null, chosen = null, lit = null, placed = false, level = null;
+  const ringOf = new Map();
 
   L.control.zoom({ position: "topright", zoomInTitle: words.zoomIn, zoomOutTitle: words.zoomOut }).addTo(map);
   L.control.attribution({ position: "bottomright", prefix: false }).addAttribution(escapeHtml(data.attribution)).addTo(map);
@@ -17,7 +18,6 @@ function gxMapView(map, data, on) {
   map.getContainer().setAttribute("role", "group");
 
   const place = (i) => [cases.lat[i] / 1e5, cases.lon[i] / 1e5];
-  const late = (i) => cases.left[i] !== null && cases.left[i] < 0;
 
   function glyph(i, size) {
     const status = data.statuses[cases.status[i]], over = late(i), again = cases.relapses[i] > 0;
@@ -100,81 +100,90 @@ function gxMapView(map, data, on) {
     marker.addTo(map);
     const element = marker.getElement();
     element.dataset.case = number;
-    element.setAttribute("aria-label", say(words.label, { number, label: element.firstChild.getAttribute("aria-label"), place: on.where(i) }));
+    element.setAttribute("aria-label", say(words.label, { number, label: element.firstChild.getAttribute("aria-label"), place: store.where(i) }));
     if (focusable) { element.addEventListener("focus", () => on.hover(i)); element.addEventListener("blur", () => on.hover(null)); }
     return marker;
   }
 
-  function sums(key) {
-    const found = new Map();
-    for (const i of rows) {
-      const unit = cases[key][i];
-      let sum = found.get(unit);
-      if (!sum) found.set(unit, (sum = { found: 0, rectify: 0, closed: 0, late: 0, n: 0, lat: 0, lon: 0, members: [] }));
-      const stage = data.statuses[cases.status[i]].stage;
-      if (stage === "FOUND") sum.found++; else if (stage === "RECTIFY") sum.rectify++; else if (stage === "CLOSED") sum.closed++;
-      if (late(i)) sum.late++;
-      sum.n++; sum.lat += cases.lat[i]; sum.lon += cases.lon[i]; sum.members.push(i);
-    }
-    return found;
-  }
+  /* drawn as one piece of text, put in at once: a marker of Leaflet's for each takes three times as long */
   function rings(key, units) {
-    for (const [unit, sum] of sums(key)) {
+    level = key;
+    ringOf.clear();
+    const all = now.sums.rings[key].map(([unit, n, found, rectify, closed, o, lat, lon]) => {
       const known = units[unit] || ["", words.noTownship, null, null, null];
-      const where = known[2] === null ? [sum.lat / sum.n / 1e5, sum.lon / sum.n / 1e5] : [known[2], known[3]];
-      const size = Math.round(Math.min(66, (key === "county" ? 44 : 32) + Math.log10(sum.n + 1) * 9)), count = String(sum.n);
+      const size = Math.round(Math.min(66, (key === "county" ? 44 : 32) + Math.log10(n + 1) * 9));
+      const stages = [found, rectify, closed].map((count, at) => `${data.stages[STAGES[at]]} ${count}`).join(words.comma);
       const name = key === "county" ? "" : `<span class="gx-ring-name" lang="zh-CN">${escapeHtml(known[1])}</span>`;
-      const icon = L.divIcon({ html: ring(sum, size, count) + name, iconSize: [size, size], className: "gx-ring" });
-      const marker = L.marker(where, { icon, keyboard: false, riseOnHover: true }).addTo(layer);
-      const element = marker.getElement();
-      element.dataset.unit = known[0];
-      element.dataset.count = count;
-      element.setAttribute("role", "img");
-      const stages = ["FOUND", "RECTIFY", "CLOSED"].map((s, n) => `${data.stages[s]} ${[sum.found, sum.rectify, sum.closed][n]}`).join(words.comma);
-      element.setAttribute("aria-label", say(words.ringLabel, { name: known[1], n: sum.n, stages, o: sum.late }));
-      marker.on("click", () => zoomTo(known[4], sum, key));
-      sum.members.forEach((i) => drawn.set(i, element));
-    }
+      return { unit, known, size, at: known[2] === null ? [lat / 1e5, lon / 1e5] : [known[2], known[3]], html:
+        `<div class="gx-ring" role="img" data-n="${unit}" data-unit="${escapeHtml(known[0])}" data-count="${n}" style="width:${size}px;height:${size}px;margin:${-size / 2}px 0 0 ${-size / 2}px"` +
+        ` aria-label="${escapeHtml(say(words.ringLabel, { name: known[1], n, stages, o }))}">${ring({ found, rectify, closed, late: o }, size, String(n))}${name}</div>` };
+    });
+    ringLayer.show(all);
+    all.forEach((one, n) => ringOf.set(one.unit, ringLayer.elements[n]));
   }
-  function zoomTo(bounds, sum, key) {
-    const box = L.latLngBounds(sum.members.map(place));
-    if (bounds) box.extend([bounds[0], bounds[1]]).extend([bounds[2], bounds[3]]);
-    const least = key === "county" ? COUNTY_BELOW : TOWNSHIP_BELOW;
-    const zoom = Math.max(least, Math.min(map.getBoundsZoom(box, false, L.point(24, 24)), 15));
-    move(box.getCenter(), zoom);
+  function zoomTo(one) {
+    const least = level === "county" ? COUNTY_BELOW : TOWNSHIP_BELOW, box = one.known[4];
+    if (!box) return move(L.latLng(one.at), Math.max(least, map.getZoom() + 2));
+    const bounds = L.latLngBounds([box[0], box[1]], [box[2], box[3]]);
+    move(bounds.getCenter(), Math.max(least, Math.min(map.getBoundsZoom(bounds, false, L.point(24, 24)), 15)));
   }
+  const RingLayer = L.Layer.extend({
+    elements: [],
+    onAdd(to) {
+      this.box = L.DomUtil.create("div", "gx-rings leaflet-zoom-animated", to.getPane("markerPane"));
+      L.DomEvent.on(this.box, "click", (event) => { const e = event.target.closest(".gx-ring"); if (e) zoomTo(this.all[this.elements.indexOf(e)]); });
+    },
+    show(all) {
+      this.all = all;
+      this.box.innerHTML = all.map((one) => one.html).join("");
+      this.elements = [...this.box.children];
+      this.settle();
+    },
+    settle() { L.DomUtil.setPosition(this.box, L.point(0, 0)); this.all.forEach((one, n) => this.put(n, map.latLngToLayerPoint(one.at))); },
+    put(n, point) { this.elements[n].style.transform = `translate(${Math.round(point.x)}px,${Math.round(point.y)}px)`; this.elements[n].style.zIndex = Math.round(point.y); },
+    clear() { this.all = []; this.elements = []; if (this.box) this.box.innerHTML = ""; },
+    getEvents() {
+      return {
+        viewreset: () => this.all && this.settle(),
+        zoom: () => this.all && this.settle(),
+        zoomanim: (e) => { if (this.all) this.all.forEach((one, n) => this.put(n, map._latLngToNewLayerPoint(L.latLng(one.at), e.zoom, e.center))); },
+      };
+    },
+  });
+  const ringLayer = new RingLayer().addTo(map);
+  ringLayer.clear();
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   function move(center, zoom) { map.setView(center, zoom, { animate: !still.matches }); }
 
   /* few cases: all of them, at every zoom */
   function draw() {
-    if (!placed || !map.getSize().x) return;
-    layer.clearLayers(); drawn.clear();
-    const zoom = map.getZoom();
-    let beyond = 0, single = [];
-    if (rows.length <= SINGLE) single = rows;
-    else if (zoom < COUNTY_BELOW && data.counties.length > 1) rings("county", data.counties);
-    else if (zoom < TOWNSHIP_BELOW) rings("township", data.townships);
-    else {
-      const view = map.getBounds().pad(0.05);
-      const inside = rows.filter((i) => view.contains(place(i)));
-      single = inside.slice(0, MOST);
-      beyond = Math.max(0, inside.length - MOST);
-    }
-    if (chosen !== null && !single.includes(chosen)) single = [...single, chosen];
-    showPins(single, rows.length <= SINGLE);
+    if (!now || !placed || !map.getSize().x) return;
+    const zoom = map.getZoom(), is = now.sums.count <= FEW ? "few" : zoom < COUNTY_BELOW && data.counties.length > 1 ? "county" : zoom < TOWNSHIP_BELOW ? "township" : "";
+    store.leave(); // an answer for a view that is left no longer matters
+    if (is === "county" || is === "township") rings(is, is === "county" ? data.counties : data.townships);
+    else { ringLayer.clear(); ringOf.clear(); level = null; }
+    if (is) return singles(is === "few" ? now.visible : [], 0);
+    const box = map.getBounds().pad(0.05);
+    store.inView(state, [box.getWest(), box.getSouth(), box.getEast(), box.getNorth()], MOST, singles);
+  }
+  function singles(list, beyond) {
+    drawn.clear();
+    showPins(chosen !== null && !list.includes(chosen) ? [...list, chosen] : list, now.sums.count <= FEW);
     light(lit);
     on.beyond(beyond);
   }
+  const elementOf = (i) => (i === null ? null : drawn.get(i) || (level && ringOf.get(cases[level][i])));
   function light(i) {
-    const before = drawn.get(lit);
+    const before = elementOf(lit);
     if (before) before.classList.remove("gx-lit");
     lit = i;
-    const now = i === null ? null : drawn.get(i);
-    if (now) now.classList.add("gx-lit");
+    const at = elementOf(i);
+    if (at) at.classList.add("gx-lit");
   }
   function fit() {
+    const first = !placed && map.gxFitted.x && map.gxFitted.equals(map.getSize());
     placed = true;
+    if (first) return draw(); // Folium's script has done it
     map.fitBounds(L.latLngBounds(data.bounds), { padding: [14, 14], maxZoom: 15, animate: false });
   }
   function show(i, closer) {
@@ -185,7 +194,7 @@ function gxMapView(map, data, on) {
   map.on("moveend", () => { draw(); on.moved(map.getCenter(), map.getZoom()); });
   return {
     glyph, statusGlyph, late, say, escapeHtml, ring, light, fit, show, draw,
-    set(visible, selected) { rows = visible; chosen = selected; draw(); },
+    set(answer, selected, given) { now = answer; chosen = selected; state = given; draw(); },
     resized() { map.invalidateSize({ animate: false }); },
     fitBox(box) { map.fitBounds([[box[0], box[1]], [box[2], box[3]]], { padding: [14, 14], maxZoom: 15, animate: false }); },
     goto(lat, lon, zoom) { placed = true; map.setView([lat, lon], zoom, { animate: false }); },

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 import shapely
 
-from maps import assets, features, overview
+from maps import assets, features, overview, style
+from maps.features import Park
 from maps.overview import OverviewPage
+from maps.overview_cases import Filters
 from pipeline.cases.case import Status
 from tests.maps import invented_rows as made
 
@@ -87,6 +89,65 @@ def test_numbers_on_the_page_add_up(shown, n: int) -> None:
         assert sum(rings) == n
         assert opened.page.locator("[data-map] [tabindex='0'], .gx-ring[tabindex]").count() == 0
     opened.shot(f"overview-{n}")
+
+
+PARKS = (Park("430371", "甲园区", ("430302101", "430302102", "430304103")), Park("430373", "乙园区", ("430321105",)))
+
+
+@pytest.mark.parametrize(
+    "hash_",
+    ["", "s=FOUND", "s=REPORTED&od=1", "s=DISMISSED", "d=430321", "d=430321103&pbf=1", "d=430371", "k=road&m=2026-07",
+     "m=earlier", "rl=1", "pbf=0&q=杨", "q=2026-0000", "d=430302&s=CLOSED&k=pond&q=村", "q=zzz", "d=999999", "s=NONE"],
+)  # fmt: skip
+def test_the_browser_and_the_server_come_to_the_same_sums(shown, hash_: str) -> None:
+    rows = made.rows(700, statuses=tuple(Status))
+    for row in rows[:9]:
+        row["found_at"] = "2024-03-05T04:00:00+00:00"
+    page = the_page(rows, parks=PARKS)
+    opened = shown(page, hash_="#" + hash_)
+    given = dict(part.split("=") for part in hash_.split("&") if part)
+    units = features.levels(page.districts)
+    told = overview.answer(overview.columns_of(page, overview.places(page, units, "zh")), Filters.of(given))
+    drawn = opened.page.evaluate(
+        """(given) => {
+            const data = JSON.parse(document.getElementById("gx-data").textContent);
+            const state = Object.assign({ d: "", s: "", k: "", m: "", od: "", rl: "", pbf: "", q: "", sel: "" }, given);
+            let found;
+            gxCases(data).ask(state, (answer) => { found = answer; });
+            return { sums: found.sums, first: found.visible.slice(0, 60).map((i) => data.cases.number[i]) };
+        }""",
+        given,
+    )
+    assert drawn["sums"] == told["sums"]
+    assert drawn["first"] == told["cases"]["number"]
+
+
+def test_the_rail_adds_up_with_the_stages_by_county_and_by_park(shown) -> None:
+    rows = made.rows(313)
+    opened = shown(the_page(rows, parks=PARKS), hash_="#s=FOUND")
+    for by in ("", "park"):
+        opened.page.locator(f'[data-by="{by}"]').click()
+        for stage in ("FOUND", "RECTIFY", "CLOSED"):
+            assert [sum(opened.numbers(f'[data-counties] [data-n="{stage}"]'))] == opened.numbers(
+                f'.gx-stage [data-count="{stage}"]'
+            )
+    inside = sum(row["township_code"].startswith(PARKS[0].townships) for row in rows)
+    assert inside
+    opened.page.locator('[data-county="430371"]').click()
+    assert stage_sum(opened) == inside
+    assert sum(opened.numbers('[data-county="430371"] [data-n]')) == inside
+
+
+def test_a_static_site_carries_the_most_urgent_and_says_so(shown, monkeypatch) -> None:
+    monkeypatch.setattr(overview, "INLINE", 100)
+    rows = made.rows(130)
+    opened = shown(the_page(rows))
+    assert stage_sum(opened) == 100
+    text = opened.page.locator("#gx-list").inner_text()
+    assert "共 130 个图斑，本站只带最紧急的 100 个" in text
+    due = min(row["due_at"] for row in rows if row["due_at"])
+    first = opened.page.locator("[data-rows] .gx-row-head b").first.inner_text()
+    assert next(row["due_at"] for row in rows if row["number"] == first)[:10] == due[:10]
 
 
 def test_seen_and_unseen_add_up_to_the_whole() -> None:
@@ -439,13 +500,14 @@ def test_what_the_ledger_knows_stands_in_the_overview(tmp_path) -> None:
     office.dispatched(second)
     rows = [features.page_row(case) for case in office.ledger.cases()]
     page = overview.OverviewPage("示意县", office.now + timedelta(days=40), rows, ())
-    cases = overview.data(page, features.levels(()), "zh", "")["cases"]
-    names = [status["key"] for status in overview.data(page, features.levels(()), "zh", "")["statuses"]]
-    assert [names[n] for n in cases["status"]] == ["CLOSED", "DISPATCHED"]
-    assert cases["left"][0] is None
-    assert cases["left"][1] < 0  # 15 working days have passed in 40 days
-    assert cases["closed"] == [f"{office.now:%Y-%m}", ""]
-    assert cases["restored"] == [cases["area"][0] * rows[0]["farmland_gross_m2"] / rows[0]["patch_m2"], 0]
+    found = overview.places(page, features.levels(()), "zh")
+    cases = overview.columns_of(page, found).to_json()
+    assert cases["number"] == [second, "430321-2026-00001"]
+    assert [list(style.STATUSES)[n] for n in cases["status"]] == ["DISPATCHED", "CLOSED"]
+    assert cases["left"][0] < 0  # 15 working days have passed in 40 days
+    assert cases["left"][1] is None
+    assert cases["closed"] == ["", f"{office.now:%Y-%m}"]
+    assert cases["restored"] == [0, cases["area"][1] * rows[0]["farmland_gross_m2"] / rows[0]["patch_m2"]]
     assert cases["relapses"] == [0, 0]
 
 
