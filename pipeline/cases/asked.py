@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from geodata.days import day_of
+from pipeline.cases.acts import Act
 from pipeline.cases.case import Case, Part
 from pipeline.cases.events import Actor
 from pipeline.cases.facts import Reader
@@ -20,14 +21,14 @@ from pipeline.cases.workdays import Due
 class World:
     """What a step is judged by beside the case. at: now, never before the case's last event.
 
-    elsewhere: {sha256: other cases that hold the same bytes}. earlier: acts of the same party in other
-    cases, (number, at, basic farmland m², farmland m², status); None where no party is known.
+    elsewhere: {sha256: other cases that hold the same bytes}. earlier: acts of the parties of
+    this case, its own among them; None where no party is known or the step does not ask.
     """
 
     at: datetime
     standards: Standards
     elsewhere: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    earlier: Sequence[tuple[str, datetime, float, float, str]] | None = None
+    earlier: Sequence[Act] | None = None
 
     @property
     def today(self) -> date:

@@ -7,7 +7,7 @@ from typing import Any
 
 from geodata.days import day_of
 from pipeline.cases import leniency, proceeding, transfer
-from pipeline.cases.asked import Asked, World
+from pipeline.cases.asked import Asked
 from pipeline.cases.case import Case, Part
 from pipeline.cases.facts import Facts
 from pipeline.cases.rows import basic_m2
@@ -66,7 +66,7 @@ def transfer_step(asked: Asked) -> dict[str, Any]:
         standards=asked.world.standards,
     )
     if state is None:
-        done["assessment"] = to_plain(assessed(known, asked.world))
+        done["assessment"] = to_plain(assessed(asked, known))
     return {**done, "part": asked.part.id, "transfer": id}
 
 
@@ -76,18 +76,26 @@ def _opened(asked: Asked, state: object) -> None:
         raise asked.refuse("{number}: the ground is not checked yet; no proceeding or transfer is opened before.")
 
 
-def assessed(known: Facts, world: World) -> transfer.Assessment:
-    """The areas against the thresholds of criminal law, with what the same party did within a year."""
-    ended = (Status.CLOSED, Status.DISMISSED)  # what was dealt with adds nothing to a later act
-    earlier = [(at, basic, farm) for _, at, basic, farm, status in world.earlier or () if status not in ended]
-    return transfer.assess(known.basic_farmland_m2, known.farmland_m2, earlier, day=world.today)
+def assessed(asked: Asked, known: Facts) -> transfer.Assessment:
+    """The areas against the thresholds of criminal law, with what the same party did within a year: in other cases,
+    and in the other parts of this one."""
+    earlier = [
+        (act.at, act.basic_farmland_m2, act.farmland_m2)
+        for act in asked.world.earlier or ()
+        if act.adds_up and act.party == known.party and (act.number, act.part) != (asked.case.number, asked.part.id)
+    ]
+    return transfer.assess(known.basic_farmland_m2, known.farmland_m2, earlier, day=asked.world.today)
 
 
 def leniency_facts(asked: Asked) -> dict[str, Any]:
-    earlier = asked.world.earlier
-    acts = None if earlier is None else [leniency.EarlierAct(n, day_of(at), status) for n, at, _, _, status in earlier]
+    known, earlier = facts(asked.case, asked.part), asked.world.earlier
+    acts = None if earlier is None else [
+        leniency.EarlierAct(act.number, day_of(act.at), act.outcome or None)
+        for act in earlier
+        if act.party == known.party and (act.number != asked.case.number or act.past)
+    ]  # fmt: skip
     shown = leniency.facts(
-        facts(asked.case, asked.part),
+        known,
         acts,
         day=asked.world.today,
         construction=asked.payload.get("construction"),

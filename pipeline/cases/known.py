@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from pipeline.cases import tables
+from pipeline.cases.acts import Act, of_events
 from pipeline.cases.case import Case
 from pipeline.cases.events import Event, Kind, from_row
 from pipeline.cases.facts import VIOLATION
+from pipeline.cases.projecting import by_case
 from pipeline.cases.refusal import StepRefused
 
 
@@ -69,23 +70,18 @@ def elsewhere(connection: sa.Connection, number: str, sha: set[str]) -> dict[str
     return found
 
 
-def earlier(connection: sa.Connection, case: Case) -> list[tuple[str, datetime, float, float, str]] | None:
-    """What the parties of this case did in others; None where no party is known."""
+def earlier(connection: sa.Connection, case: Case) -> list[Act] | None:
+    """Acts of the parties of this case, its own among them; None where no party is known.
+
+    The table of verdicts says only where to look: what became of them (split, returned, closed) the events say.
+    """
     parties = {part.verdict["party"] for part in case.parts if part.verdict and part.verdict.get("party")}
     if not parties:
         return None
-    acts, cases = tables.acts.c, tables.cases.c
-    latest = sa.select(sa.func.max(acts.seq)).group_by(acts.case, acts.part)
-    query = (
-        sa.select(acts.case, acts.at, acts.basic_farmland_m2, acts.farmland_gross_m2, cases.status)
-        .join(tables.cases, cases.number == acts.case)
-        .where(acts.party.in_(sorted(parties)), acts.case != case.number)
-        .where(acts.verdict == VIOLATION, acts.seq.in_(latest))
-        .order_by(acts.seq)
-    )
-    return [
-        (n, datetime.fromisoformat(at), basic, farm, status) for n, at, basic, farm, status in connection.execute(query)
-    ]
+    acts, events = tables.acts.c, tables.events.c
+    numbers = sa.select(acts.case).where(acts.party.in_(sorted(parties)), acts.verdict == VIOLATION)
+    found = [act for _, some in by_case(connection, events.case.in_(numbers)) for act in of_events(some)]
+    return sorted((act for act in found if act.party in parties), key=lambda act: (act.at, act.number, act.part))
 
 
 def decided_since(connection: sa.Connection, number: str, version: int) -> bool:

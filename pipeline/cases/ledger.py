@@ -211,9 +211,8 @@ class Ledger:
         """What the step is judged by: a clock that ran back moves no deadline."""
         at = max(self.clock(), case.latest_at)
         sha = {str(payload["sha256"])} if kind is Kind.EVIDENCE else known.held(case)
-        return World(
-            at, self.rules(day_of(at)), known.elsewhere(connection, case.number, sha), known.earlier(connection, case)
-        )
+        earlier = known.earlier(connection, case) if kind in ASKING else None
+        return World(at, self.rules(day_of(at)), known.elsewhere(connection, case.number, sha), earlier)
 
     def rows(
         self,
@@ -402,6 +401,8 @@ FROM_RUNS = frozenset({Kind.INSPECTED, Kind.FOUND, Kind.CLUE, Kind.SEEN_AGAIN, K
 """Written by ``record`` and ``receive`` alone."""
 DECIDED = frozenset({Kind.VERDICT, Kind.REPORTED})
 """What is kept as a supplement where it comes too late."""
+ASKING = frozenset({Kind.TRANSFER, Kind.LENIENCY})
+"""Steps that ask what the same party did before."""
 RESTING = frozenset({Kind.VERDICT, Kind.REPORTED, Kind.ACCEPTED, Kind.RETURNED})
 
 
