@@ -6,7 +6,7 @@
                                    Rejects with error.code: full | locked | storage; error.message is a sentence. The photo is then
                                    held in memory: it is listed as `unsaved`, goes up and into the package all the same.
    all()                         → rows, oldest first: the record's fields + {key, kind, saved_at, state}
-                                   state: {name: "waiting"} | {name: "uploading", share, sent} | {name: "sent", receipt, at}
+                                   state: {name: "waiting"} | {name: "uploading", n: percent, share, sent} | {name: "sent", receipt, at}
                                    | {name: "retry", n, at, sentence} | {name: "refused", sentence, code} | {name: "moved", to};
                                    sentence: {zh, en}; unsaved: true where the disk refused it
    blob(id)                      → Blob or null (null as well for a receipted copy that made room on a full disk)
@@ -188,6 +188,9 @@
     tellAll({ what: "mark", key, state });
   };
 
+  /* what another tab was sending when it ended is no longer on the way */
+  store.calm = () => busy.clear();
+
   /* --- drafts -------------------------------------------------------------------------------------------- */
   store.draft = async (key) => {
     const held = await within(here(), ["drafts"], "readonly", (t) => t.objectStore("drafts").get(key));
@@ -206,6 +209,10 @@
     });
     return found;
   };
+  /* drafts of the page's own memory (data, clock, at, hand/…) are no work of a person */
+  const OWN = /^(data|clock|at|hand\/.*)$/;
+  const written = async () => Object.fromEntries(Object.entries(await store.drafts()).filter(([key]) => !OWN.test(key)));
+  store.draftOpen = async () => Object.keys(await written()).length > 0;
   store.meta = async (key) => { const held = await within(here(), ["meta"], "readonly", (t) => t.objectStore("meta").get(key)); return held === undefined ? null : held; };
   store.setMeta = (key, value) => within(here(), ["meta"], "readwrite", (t) => { t.objectStore("meta").put(value, key); });
   /* one uploader where navigator.locks is missing (plain http): true while `owner` holds the lease */
@@ -341,7 +348,7 @@
     }
     const manifest = {
       format: "gengxun-package", version: 1, made_at: made.toISOString(), clock: store.clock(),
-      link: { id: store.link, expires_at: end }, records, drafts: await store.drafts(), missing,
+      link: { id: store.link, expires_at: end }, records, drafts: await written(), missing,
     };
     entries.unshift({ name: "manifest.json", blob: new Blob([JSON.stringify(manifest, null, 1)], { type: "application/json" }), at: made });
     const stamp = new Date(made.getTime() + 8 * 3600e3).toISOString().replace(/[-:T]/g, "").slice(0, 12);
