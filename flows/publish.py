@@ -11,7 +11,6 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows.gather import Gathered
 from flows.progress import step
 from flows.report import say
 from flows.settings import Workspace, open_workspace
@@ -20,6 +19,7 @@ from geodata.days import BEIJING
 from geodata.errors import GengXunError
 from geodata.words import both, tr
 from maps import publish as site
+from maps.gather import Gathered
 from pipeline.cases import heads
 from pipeline.cases.heads import Head
 from pipeline.cases.keys import NothingToSign, sign_now

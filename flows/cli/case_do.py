@@ -18,6 +18,7 @@ from geodata.words import language, tr
 from pipeline.cases.case import Case
 from pipeline.cases.events import Actor, Event, Kind
 from pipeline.cases.evidence import to_json as evidence_json
+from pipeline.cases.given import typed
 from pipeline.cases.ledger import Ledger
 from pipeline.cases.standards import Standards
 from pipeline.cases.table import step_name
@@ -94,7 +95,7 @@ def act(office: settings.Workspace, asked: Asked) -> dict[str, Any]:
     with office.ledger as ledger:
         case = ledger.case(asked.number)
         rules = office.rules(_today())
-        given = case_words.typed(asked.kind, dict(asked.given), rules, _due(case, asked.part))
+        given = typed(asked.kind, dict(asked.given), rules, _due(case, asked.part))
         if asked.kind is Kind.SPLIT:
             given |= _split(office, case, asked)
         elif asked.kind is Kind.DATED:

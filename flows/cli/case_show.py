@@ -1,95 +1,28 @@
-"""[io] The story of one case: as one document, and in a screenful."""
+"""The story of one case in a screenful."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from flows.cli import case_words
 from geodata.area import mu
 from geodata.days import BEIJING
 from geodata.words import Text, both, language, tr
 from pipeline.cases import transfer
-from pipeline.cases.case import Case, Part
 from pipeline.cases.closing import SHOT_NAMES
-from pipeline.cases.events import Event, Kind
-from pipeline.cases.ledger import Ledger
+from pipeline.cases.events import Kind
+from pipeline.cases.given import papers
 from pipeline.cases.proceeding_law import words
-from pipeline.cases.rows import case_row, on_day, part_row
 from pipeline.cases.rules import OUTCOMES
-from pipeline.cases.running import running
 from pipeline.cases.standards import Standards
-from pipeline.cases.table import Status, role_name, step_name
+from pipeline.cases.table import role_name, step_name
 from pipeline.clues import source_name
-from pipeline.plain import to_plain
 from pipeline.reminders import due_name
 from pipeline.triage import kind_name
 
-TOLD = ("verdict", "sub", "rectification", "reason", "text", "to_whom", "step", "outcome", "batch", "title", "shot",
-        "due_on", "again_on", "override")  # fmt: skip
-"""Fields of a payload that a line of the timeline shows."""
 RECEIVERS = {"police": "the police", "agriculture": "the agriculture department", "discipline": "discipline inspection"}
-
-
-def document(ledger: Ledger, number: str, today: date) -> dict[str, Any]:
-    """The document of ``case show --json``: the row of ``case list``, and all that stands behind it.
-
-    Raises: InputError where there is no such case.
-    """
-    case, events = ledger.case(number), ledger.events(number)
-    return {
-        **on_day(case_row(case), today),
-        "flags": list(case.flags),
-        "clues": list(case.clues),
-        "dated": case.dated,
-        "supplements": list(case.supplements),
-        "parts": [_part(ledger, case, part, today) for part in case.parts],
-        "events": [_event(event) for event in events],
-    }
-
-
-def _part(ledger: Ledger, case: Case, part: Part, today: date) -> dict[str, Any]:
-    due = part.due
-    waits = part.status is Status.REPORTED
-    return {
-        **part_row(part),
-        "assignee": part.assignee,
-        "due": due,
-        "days_left": (date.fromisoformat(due["on"]) - today).days if due and not part.paused_on else None,
-        "paused_on": part.paused_on,
-        "ground": part.ground,
-        "verdict_given": part.verdict,
-        "order": part.order,
-        "report": part.report,
-        "returned": list(part.returned),
-        "postponed": list(part.postponed),
-        "evidence": list(part.evidence),
-        "rechecks": list(part.rechecks),
-        "lookalikes": list(part.lookalikes),
-        "leniency": list(part.leniency),
-        "closing": part.closing,
-        "gates": [to_plain(gate) for gate in ledger.gates(case.number, part=part.id)] if waits else [],
-        "proceedings": [
-            {**to_plain(p), "running": to_plain(running(p.dues, today))} for p in part.proceedings.values()
-        ],
-        "transfers": [{**to_plain(t), "running": to_plain(running(t.dues, today))} for t in part.transfers.values()],
-    }
-
-
-def _event(event: Event) -> dict[str, Any]:
-    return {
-        "seq": event.seq,
-        "kind": event.kind,
-        "at": event.at.isoformat(),
-        "by": event.by,
-        "role": event.role,
-        "part": event.payload.get("part", ""),
-        "told": {key: event.payload[key] for key in TOLD if isinstance(event.payload.get(key), str | int | float)},
-        "evidence": list(event.evidence),
-        "hash": event.hash,
-    }
 
 
 def lines(found: Mapping[str, Any], rules: Standards) -> Iterator[str]:
@@ -229,7 +162,7 @@ def _told(event: Mapping[str, Any], rules: Standards) -> Iterator[str]:
         "sub": verdict.subs if verdict else {},
         "rectification": {key: rule.name for key, rule in rules.closings.items()},
         "step": law.steps,
-        "title": case_words.papers(rules),
+        "title": papers(rules),
         "shot": {key: both(name) for key, name in SHOT_NAMES.items()},
         "outcome": {key: both(name) for key, name in OUTCOMES.items()},
     }

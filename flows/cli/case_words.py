@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
-from datetime import date
 from typing import Any
 
 from geodata.errors import InputError, MissingOption
-from geodata.words import LANGUAGES, Text, tr
+from geodata.words import LANGUAGES, tr
 from pipeline.cases.closing import SHOT_NAMES
 from pipeline.cases.events import Actor, Kind, Role
-from pipeline.cases.proceeding_law import words
+from pipeline.cases.given import BATCH_ONLY, BY_PERSONS, number, papers, slug
 from pipeline.cases.rules import SHOTS
 from pipeline.cases.standards import Standards
-from pipeline.cases.table import NEXT, ROLE_WORDS, STEP_WORDS
+from pipeline.cases.table import ROLE_WORDS, STEP_WORDS
 
-BY_PERSONS = tuple(
-    kind for kind in Kind if any(k is kind and step.roles - {Role.SYSTEM} for (s, k), step in NEXT.items() if s)
-)
-"""Kinds of event that somebody with a name may add to a case that is there."""
-BATCH_ONLY = (Kind.CLUE, Kind.SEEN_AGAIN, Kind.RELAPSED)
-"""Of those, what comes with a patch: through ``inspect`` or ``batch add``."""
 SPOKEN: Mapping[str, Kind] = {
     "派发": Kind.DISPATCHED, "下发": Kind.DISPATCHED, "核查": Kind.VERDICT, "核实": Kind.VERDICT,
     "责令": Kind.ORDERED, "上报": Kind.REPORTED, "整改上报": Kind.REPORTED, "验收": Kind.ACCEPTED,
@@ -36,10 +28,6 @@ SPOKEN: Mapping[str, Kind] = {
 
 STRUCTURED = ("parcels", "recheck", "scene", "late", "due", "papers", "officers", "penalties", "items", "copied_to")
 """Fields that hold more than one value, and may be given as JSON."""
-
-
-def slug(kind: Kind) -> str:
-    return kind.value.lower().replace("_", "-")
 
 
 def kind_of(word: str) -> Kind:
@@ -106,36 +94,6 @@ def _json(pair: str, value: str) -> Any:
         raise InputError("{pair}: is no JSON ({why}); write field=text, or mend it.", pair=pair, why=error) from None
 
 
-def number(pair: str, value: Any) -> float:
-    try:
-        found = float(str(value).replace(",", ""))
-    except ValueError:
-        found = math.nan
-    if not math.isfinite(found) or found < 0:
-        raise InputError("{pair}: is no number; write one as 120.5.", pair=pair)
-    return found
-
-
-def typed(kind: Kind, given: dict[str, Any], rules: Standards, due: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What the step wants as a number or as a whole, made of the texts given."""
-    if kind is Kind.VERDICT:
-        rule = rules.verdicts.get(str(given.get("verdict")))
-        numbers = [f.key for f in rule.fields.values() if f.type == "number"] if rule else []
-        for name in numbers:
-            if name in given:
-                given[name] = number(f"{name}={given[name]}", given[name])
-    if kind is Kind.LOOKALIKES and not isinstance(given.get("parcels", []), list):
-        raise InputError("{pair}: is no list; write parcels:=[{{…}}, …].", pair=f"parcels={given['parcels']}")
-    if kind is Kind.DUE_SET and "due" not in given:
-        on, what = str(given.pop("on", "")), given.pop("what", (due or {}).get("what", ""))
-        try:
-            day = date.fromisoformat(on).isoformat()
-        except ValueError:
-            raise InputError("{pair}: is no day; write YYYY-MM-DD.", pair=f"on={on}") from None
-        given["due"] = {"what": what, "on": day, "provisional": False}
-    return given
-
-
 def photo(said: str) -> tuple[str, str]:
     """``FILE[:shot]`` → (file, shot); a colon that no kind of shot follows belongs to the name."""
     name, colon, word = said.replace("：", ":").rpartition(":")
@@ -160,8 +118,3 @@ def document(said: str, rules: Standards) -> tuple[str, str]:
             known=", ".join(known),
         )
     return key, file
-
-
-def papers(rules: Standards) -> dict[str, Text]:
-    """{key: name} of all papers that closings, proceedings and transfers ask for."""
-    return {**words("transfer").papers, **words("proceeding").papers, **rules.documents}

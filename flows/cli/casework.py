@@ -11,7 +11,7 @@ import click
 from flows import settings
 from flows.cli import Group, emit
 from flows.cli.case_do import case_do
-from flows.cli.case_show import document, lines
+from flows.cli.case_show import lines
 from flows.cli.data import JSON
 from geodata.area import mu
 from geodata.days import day_of
@@ -19,6 +19,7 @@ from geodata.errors import InputError
 from geodata.words import language, tr
 from pipeline.cases.case import Stage, Status
 from pipeline.cases.rows import on_day
+from pipeline.cases.story import document
 from pipeline.clues import source_name
 from pipeline.triage import KINDS, kind_name
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.gather import Gathered, OpenScenes
 from flows.settings import open_workspace
 from geodata.catalog import Catalog
+from maps.gather import Gathered, OpenScenes
 from tests.geodata.images import ramp, write
 
 WHOLE = (slice(0, 30), slice(0, 40))

@@ -6,16 +6,17 @@ from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from flows.settings import Workspace
 from geodata import sensors
 from geodata.catalog import Catalog
 from geodata.chips import HIDDEN, Bounds, Chip, crop, crop_pair
 from geodata.crs import transform
+from geodata.editions import Editions
 from geodata.filepixels import FilePixels
 from geodata.layers import Kind
 from geodata.scene import Scene
@@ -24,6 +25,7 @@ from maps.features import District, district
 from maps.publish import Picture, Surroundings
 from pipeline.cases.case import Case
 from pipeline.cases.events import Event
+from pipeline.cases.ledger import Ledger
 
 DEGREES = "EPSG:4490"
 CHIP_PX, LEAST_CHIP_PX, THUMB_PX = 512, 192, 320
@@ -40,6 +42,17 @@ SHOWN = {
     Kind.FACILITY: ("BAH",),
     Kind.REDLINE: ("HXMC",),
 }
+
+
+class Holder(Protocol):
+    """Who holds catalogue, layers and ledger: a workspace, or the portal's office."""
+
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def editions(self) -> Editions: ...
+    @property
+    def ledger(self) -> Ledger: ...
 
 
 class OpenScenes:
@@ -66,16 +79,14 @@ class OpenScenes:
 
 
 class Gathered:
-    """One publishing's view of a workspace; everything is read once. A context manager: the scenes'
-    files stay open until it ends."""
+    """One look at a workspace; everything is read once. A context manager: the scenes' files stay
+    open until it ends."""
 
-    def __init__(self, office: Workspace, day: date) -> None:
+    def __init__(self, office: Holder, day: date) -> None:
         self.office = office
         self.open = OpenScenes(office.catalog)
         self.layers = office.editions.on(day)
         self.scenes: Mapping[str, Scene] = {scene.id: scene for scene in office.catalog.scenes()}
-        self.cases = office.ledger.cases()
-        self.events = office.ledger.events()
         self._strips: dict[str, list[Scene]] = {}
 
     def __enter__(self) -> Gathered:
@@ -83,6 +94,14 @@ class Gathered:
 
     def __exit__(self, *exc: object) -> None:
         self.open.close()
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        return self.office.ledger.cases()
+
+    @cached_property
+    def events(self) -> list[Event]:
+        return self.office.ledger.events()
 
     @cached_property
     def events_by_case(self) -> dict[str, list[Event]]:
