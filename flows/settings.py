@@ -20,6 +20,7 @@ from geodata import atomic
 from geodata.catalog import Catalog
 from geodata.editions import Editions
 from geodata.errors import InputError
+from maps.portal.office import PortalSettings
 from pipeline.cases.evidence_store import EvidenceStore
 from pipeline.cases.ledger import Ledger
 from pipeline.cases.standards import Standards, standards
@@ -55,6 +56,21 @@ point_radius_m = 20.0       # 只有坐标点的线索按此半径成圆; a clue
 
 [ledger]
 url = ""                    # 空：ledger.db; else a PostGIS database, as postgresql://gengxun@host/gengxun
+
+[portal]
+host = "127.0.0.1"          # 只在本机；内网用 0.0.0.0，并配 https; this machine only; the intranet: 0.0.0.0 and https
+port = 8600
+public_url = ""             # 手机打开的地址; what phones open, as https://gengxun.example
+workers = 1
+idle_minutes = 30           # 无操作多久后须重新登录; a sign-in ends after so long without use
+session_hours = 12
+link_days = 7               # 外业链接默认有效天数; days that a field link lives
+navigation = false          # 允许把取整后的路口点交给导航; hand a rounded point to a navigation app
+declination_deg = -4.4      # 磁偏角，东为正; of the compass, east positive
+proxy = false               # 前面有反向代理; a proxy in front tells address and scheme
+
+[notify]
+urls = []                   # Apprise 地址：企业微信、钉钉、飞书、邮件、短信; empty: nothing leaves
 
 [prefect]
 api_url = ""                # a running Prefect server; empty: a temporary one on this machine
@@ -106,6 +122,13 @@ class LedgerPlace:
 
 
 @dataclass(frozen=True)
+class Notify:
+    """urls: of Apprise. Only these are ever asked to take a message out."""
+
+    urls: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Prefect:
     api_url: str = ""
     port: int = 4210
@@ -119,6 +142,8 @@ class Settings:
     schedule: Schedule = field(default_factory=Schedule)
     case: CaseWork = field(default_factory=CaseWork)
     ledger: LedgerPlace = field(default_factory=LedgerPlace)
+    portal: PortalSettings = field(default_factory=PortalSettings)
+    notify: Notify = field(default_factory=Notify)
     prefect: Prefect = field(default_factory=Prefect)
 
 

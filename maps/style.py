@@ -20,6 +20,7 @@ from geodata.days import BEIJING
 from geodata.words import Text, tr
 from pipeline import triage
 from pipeline.cases.case import STAGE_OF, Stage, Status
+from pipeline.cases.table import role_name
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -207,6 +208,19 @@ class Frame:
     software_version: str = ""
     nav: str = "overview"
 
+    portal = False
+    """Whether a server shows it, to somebody who has signed in."""
+
+    @property
+    def pages(self) -> list[tuple[str, str, str]]:
+        """(nav, msgid, address from the root) of the bar at the top."""
+        return [
+            ("overview", "Overview", "index.html"),
+            ("cases", "Cases", "index.html#v=list"),
+            ("runs", "Runs", "runs/index.html"),
+            ("stats", "Statistics", "stats.html"),
+        ]
+
     @property
     def root(self) -> str:
         """From this page to the root of its language: "" or "../"."""
@@ -250,11 +264,13 @@ def environment(lang: str) -> Environment:
         mark=mark,
         glyph=lambda *args, **named: glyph(*args, **{"lang": lang, **named}),
         kind_name=lambda kind: kind_name(kind, lang),
+        role_name=lambda role: role_name(str(role))[lang],
         STATUSES=STATUSES,
         STAGES=STAGES,
         either=lambda text: text if isinstance(text, str) else text[lang],
     )
     found.filters.update(mu=mu_text, m2=m2_text, date_bj=date_bj, time_bj=time_bj, month_start=month_start)
+    found.filters["moment"] = moment
     return found
 
 
@@ -278,6 +294,11 @@ def date_bj(at: datetime, now: datetime | None = None) -> str:
 def time_bj(at: datetime, now: datetime | None = None) -> str:
     """Beijing date and time, 24 h: 11-20 09:12."""
     return f"{date_bj(at, now)} {at.astimezone(BEIJING):%H:%M}"
+
+
+def moment(at: float | datetime | None) -> str:
+    """Beijing date and time of a datetime or of seconds since 1970; "–" where there is none."""
+    return "–" if at is None else time_bj(datetime.fromtimestamp(at, BEIJING) if isinstance(at, (int, float)) else at)
 
 
 def month_start(now: datetime) -> str:

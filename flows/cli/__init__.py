@@ -38,6 +38,8 @@ COMMANDS = {
     "backup": "ledgerwork",
     "restore": "ledgerwork",
     "publish": "work",
+    "serve": "portal",
+    "user": "portal",
     "schedule": "work",
     "doctor": "doctor",
 }
@@ -61,6 +63,8 @@ SHORT = {
     "backup": "Ledger and evidence into one file, while others write.",
     "restore": "A workspace from a backup, checked.",
     "publish": "Write the pages to site/.",
+    "serve": "The portal: pages, forms and field links for people.",
+    "user": "Accounts of the portal: add, list, disable, reset.",
     "schedule": "Run the flows on their schedules until stopped.",
     "doctor": "What is missing or wrong on this machine, and the mend.",
 }

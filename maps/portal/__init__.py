@@ -1,0 +1,1 @@
+"""The web application that staff and office open."""

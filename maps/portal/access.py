@@ -1,0 +1,276 @@
+"""[io] Who asks, and what they may see: the only way from a request to a case."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+from fastapi import Depends, Request
+from starlette.datastructures import FormData
+
+from maps.portal import people
+from maps.portal.office import Office
+from pipeline.cases import tables
+from pipeline.cases.case import Case
+from pipeline.cases.database import reading
+from pipeline.cases.events import Actor, Role
+
+COOKIE, BEFORE = "gx_session", "gx_before"
+"""The session; and what a form is bound to before there is one."""
+
+_ALL = frozenset(Role) - {Role.SYSTEM}
+_SENSING, _ADMIN = Role.REMOTE_SENSING, Role.ADMINISTRATOR
+PAGES: Mapping[str, frozenset[Role]] = {
+    "overview": _ALL,
+    "case": _ALL,
+    "print": _ALL,
+    "stats": _ALL,
+    "account": _ALL,
+    "review": _ALL - {Role.LEADER, Role.FIELD_INSPECTOR, _ADMIN},
+    "runs": frozenset({_SENSING, Role.REVIEWER, _ADMIN}),
+    "links": frozenset({Role.REVIEWER, Role.DISTRICT_OFFICER, _ADMIN}),
+    "files": _ALL - {Role.LEADER, _ADMIN},
+    "layers": frozenset({_SENSING, _ADMIN}),
+    "batches": frozenset({_SENSING, Role.REVIEWER, _ADMIN}),
+    "users": frozenset({_ADMIN}),
+}
+"""Which roles open which page; what they may do there the ledger's own table says."""
+
+
+class NotThere(Exception):
+    """Unknown, or not for this person: one and the same answer."""
+
+
+class Refused(Exception):
+    """A form that did not come from a page of ours, or whose session has ended."""
+
+
+class NotSignedIn(Exception):
+    """Pages lead to the sign-in, programs get 401."""
+
+
+class MustChange(Exception):
+    """The first pass phrase has to be changed before anything else."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """districts: code prefixes; () is the whole bureau."""
+
+    name: str
+    role: Role
+    districts: tuple[str, ...] = ()
+
+    def sees(self, row_or_case: Any) -> bool:
+        """Whether a row or case (district_code, township_code) lies in the person's area."""
+        if not self.districts:
+            return True
+        if isinstance(row_or_case, Mapping):
+            codes = [row_or_case.get("district_code"), row_or_case.get("township_code")]
+        else:
+            codes = [getattr(row_or_case, "district_code", ""), getattr(row_or_case, "township_code", "")]
+        return any((code or "").startswith(self.districts) for code in codes)
+
+    def may(self, page: str) -> bool:
+        return self.role in PAGES[page]
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(self.name, self.role.value)
+
+
+def office_of(request: Request) -> Office:
+    office: Office = request.app.state.office
+    return office
+
+
+def address_of(request: Request) -> str:
+    """Of the client; behind a proxy of the bureau what the proxy itself added last."""
+    if office_of(request).portal.proxy and (told := request.headers.get("x-forwarded-for")):
+        return told.rsplit(",", 1)[-1].strip()[:60]
+    return request.client.host if request.client else ""
+
+
+def is_https(request: Request) -> bool:
+    portal = office_of(request).portal
+    if portal.proxy and (told := request.headers.get("x-forwarded-proto")):
+        return told.rsplit(",", 1)[-1].strip().lower() == "https"
+    return request.url.scheme == "https" or portal.public_url.startswith("https://")
+
+
+def is_api(request: Request) -> bool:
+    return request.url.path.startswith(("/api/", "/ogc/")) or request.url.path in ("/api", "/ogc")
+
+
+def wants_json(request: Request) -> bool:
+    accept = request.headers.get("accept", "")
+    return is_api(request) or ("application/json" in accept and "text/html" not in accept)
+
+
+def signed_in_or_none(request: Request) -> Person | None:
+    """The person of the session, or (API only) of a personal token; looked up once a request."""
+    if hasattr(request.state, "person"):
+        found: Person | None = request.state.person
+        return found
+    office, account = office_of(request), None
+    token = _token(request) if is_api(request) else None
+    secret = request.cookies.get(COOKIE)
+    if token is not None:
+        account = people.of_token(office.store, token, at=office.clock())
+        if account is None:
+            office.store.note(office.clock(), "refused", "", "token", address_of(request))
+    elif secret:
+        portal = office.portal
+        account = people.of_session(
+            office.store,
+            secret,
+            at=office.clock(),
+            idle_minutes=portal.idle_minutes,
+            session_hours=portal.session_hours,
+        )
+    request.state.must_change = account is not None and account.must_change
+    request.state.person = Person(account.name, account.role, account.districts) if account else None
+    return request.state.person
+
+
+def signed_in(request: Request) -> Person:
+    person = signed_in_or_none(request)
+    if person is None:
+        raise NotSignedIn
+    if request.state.must_change and not request.url.path.startswith("/account") and request.url.path != "/logout":
+        raise MustChange
+    return person
+
+
+SignedIn = Annotated[Person, Depends(signed_in)]
+
+
+def allowed(page: str) -> Callable[[Request], Person]:
+    """Dependency: signed in, and the page is for the role; else NotThere."""
+    if page not in PAGES:
+        raise KeyError(page)
+
+    def person_allowed(request: Request) -> Person:
+        person = signed_in(request)
+        if not person.may(page):
+            office = office_of(request)
+            office.store.note(office.clock(), "refused", person.name, request.url.path[:200], address_of(request))
+            raise NotThere
+        return person
+
+    return person_allowed
+
+
+def row_of(office: Office, person: Person, number: str) -> dict[str, Any]:
+    """The row of a case. Raises: NotThere where it is unknown or not in the person's area."""
+    with reading(office.ledger.engine) as connection:
+        found = connection.execute(sa.select(tables.cases.c.row).where(tables.cases.c.number == number)).scalar()
+    row = json.loads(found) if found else None
+    if row is None or not person.sees(row):
+        raise NotThere
+    return dict(row)
+
+
+def case_of(office: Office, person: Person, number: str) -> Case:
+    """Raises: NotThere where it is unknown or not in the person's area."""
+    row_of(office, person, number)
+    return office.ledger.case(number)
+
+
+def rows_of(office: Office, person: Person, *, district: str | None = None, **filters: Any) -> list[dict[str, Any]]:
+    """``ledger.rows`` within the person's area."""
+    areas = areas_of(person, district)
+    found = [row for area in areas for row in office.ledger.rows(district=area, **filters)]
+    if len(areas) > 1:
+        found = list({row["number"]: row for row in found}.values())
+        found.sort(key=lambda row: (-row["urgency"], row["number"]))
+    limit = filters.get("limit")
+    return found if limit is None else found[:limit]
+
+
+def areas_of(person: Person, asked: str | None = None) -> list[str | None]:
+    """The code prefixes to ask the ledger for, so that no more than the person's area comes back."""
+    if not person.districts:
+        return [asked or None]
+    if not asked:
+        return list(person.districts)
+    if asked.startswith(person.districts):
+        return [asked]
+    return [code for code in person.districts if code.startswith(asked)]
+
+
+def csrf_of(request: Request) -> str:
+    """The token of this page's forms: bound to the session, other bytes each time (compressed pages leak)."""
+    secret = request.cookies.get(COOKIE) if signed_in_or_none(request) else _before(request)
+    known = _mac(secret or "")
+    pad = secrets.token_bytes(len(known))
+    return (pad + bytes(a ^ b for a, b in zip(pad, known, strict=True))).hex()
+
+
+async def checked_form(request: Request) -> FormData:
+    """The form, after it was shown to come from a page of ours. Raises: Refused."""
+    check_origin(request)
+    form = await request.form(max_files=200, max_fields=500)
+    if not csrf_fits(request, str(form.get("csrf") or request.headers.get("x-csrf") or "")):
+        raise Refused
+    return form
+
+
+Form = Annotated[FormData, Depends(checked_form)]
+
+
+def csrf_fits(request: Request, given: str) -> bool:
+    """For either cookie: the page may have been drawn just before the session began."""
+    try:
+        raw = bytes.fromhex(given)
+    except ValueError:
+        return False
+    if len(raw) != 64:
+        return False
+    said = bytes(a ^ b for a, b in zip(raw[:32], raw[32:], strict=True))
+    held = [request.cookies.get(COOKIE), request.cookies.get(BEFORE)]
+    return any(hmac.compare_digest(said, _mac(one)) for one in held if one)
+
+
+def check_origin(request: Request) -> None:
+    """Raises: Refused where the browser itself says that another site sends this."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Refused
+    origin = request.headers.get("origin")
+    if origin and origin != "null":  # null: what browsers send for our own forms under no-referrer
+        ours = {request.headers.get("host", ""), urlsplit(office_of(request).portal.public_url).netloc}
+        if urlsplit(origin).netloc not in ours:
+            raise Refused
+
+
+def _before(request: Request) -> str:
+    held = request.cookies.get(BEFORE) or getattr(request.state, "before", None)
+    if not held:
+        held = request.state.before = secrets.token_urlsafe(24)
+    return str(held)
+
+
+def _mac(secret: str) -> bytes:
+    return hashlib.sha256(b"gengxun form " + secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def _token(request: Request) -> str | None:
+    """Bearer, Basic with the token as password, or ?token= (QGIS)."""
+    kind, _, value = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return value.strip()
+    if kind.lower() == "basic":
+        try:
+            return base64.b64decode(value, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    return request.query_params.get("token")
