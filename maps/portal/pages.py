@@ -37,7 +37,7 @@ NAV = (
 MORE = (
     ("links", "Field links", "/links"),
     ("batches", "Batches", "/batches"),
-    ("layers", "Layers", "/layers"),
+    ("layers", "Layer editions", "/layers"),
     ("users", "Users", "/users"),
 )
 """(nav, msgid, address); the page of the table of rights is the nav, cases are "case"."""
