@@ -84,6 +84,7 @@ def write(office: Workspace, out: Path) -> site.Published:
             scenes=gathered.scenes,
             thumbs=gathered.thumbs(),
             software_version=version("gengxun"),
+            parks=office.parks,
             rules=ledger.rules,
             gates=lambda case, part: ledger.gates(case.number, part=part.id),
             progress=lambda done, pages: progress(done / pages),

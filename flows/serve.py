@@ -43,6 +43,7 @@ def office_of(workspace: Workspace) -> Office:
         parts_from=partial(parts_from, workspace),
         notify=notifier(workspace.settings.notify.urls),
         version=version("gengxun"),
+        parks=workspace.parks,
     )
 
 

@@ -20,6 +20,7 @@ from geodata import atomic
 from geodata.catalog import Catalog
 from geodata.editions import Editions
 from geodata.errors import InputError
+from maps.features import Park, park
 from maps.portal.office import PortalSettings
 from pipeline.cases.evidence_store import EvidenceStore
 from pipeline.cases.ledger import Ledger
@@ -32,6 +33,7 @@ TEMPLATE = """\
 
 [bureau]
 name = ""                   # 辖区名称，显示在每页的页眉; shown in the header of every page
+parks = []                  # 园区，各写“代码 名称: 所辖乡镇代码”; parks, each as "430371 name: 430304001 430304002"
 
 [inspect]
 method = ""                 # irmad, logratio; empty: chosen by the bands of the pair
@@ -80,7 +82,10 @@ port = 4210                 # of the server that `gengxun schedule` starts (127.
 
 @dataclass(frozen=True)
 class Bureau:
+    """parks: each as "code name: codes of its townships"."""
+
     name: str = ""
+    parks: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -197,6 +202,10 @@ class Workspace:
 
     root: Path
     settings: Settings
+
+    @property
+    def parks(self) -> tuple[Park, ...]:
+        return tuple(park(told) for told in self.settings.bureau.parks)
 
     @property
     def catalog(self) -> Catalog:

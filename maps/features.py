@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,6 +15,7 @@ from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from geodata.days import BEIJING
+from geodata.errors import InputError
 from pipeline.cases.case import Case
 from pipeline.cases.rows import case_row
 
@@ -43,6 +45,18 @@ class Park:
 
     def holds(self, township_code: str) -> bool:
         return bool(township_code) and township_code.startswith(self.townships)
+
+
+def park(told: str) -> Park:
+    """ "430371 湘潭高新区: 430304001 430304002" as a Park. Raises: InputError."""
+    found = re.fullmatch(r"\s*(\d{2,12})\s+([^:：]+?)\s*[:：]\s*(\d{2,12}(?:[\s,，]+\d{2,12})*)\s*", told)
+    if found is None:
+        raise InputError(
+            "[bureau] parks: {told} cannot be read; write code, name, colon and the codes of its townships, "
+            "as “430371 High-tech Zone: 430304001 430304002”.",
+            told=told,
+        )
+    return Park(found[1], found[2], tuple(re.findall(r"\d+", found[3])))
 
 
 def district(code: str, name: str, geometry: BaseGeometry) -> District:

@@ -4,7 +4,7 @@ two plain scripts draw cases, list and filters from one block of JSON."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -43,13 +43,11 @@ class Turn:
 @dataclass(frozen=True, eq=False)
 class Portal:
     """What the page has beyond the static site's. turns: what waits for who looks at it; totals, cases:
-    addresses that answer where the page does not carry all cases; filters, selected: as its address says."""
+    addresses that answer where the page does not carry all cases."""
 
     turns: Sequence[Turn] = ()
     totals: str = "/overview/totals.json"
     cases: str = "/overview/cases.json"
-    filters: Filters = field(default_factory=Filters)
-    selected: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +86,7 @@ def render(page: OverviewPage, lang: str = "zh") -> str:
 
 def values(page: OverviewPage, frame: style.Frame) -> dict[str, Any]:
     """What ``overview.html.j2`` is filled with."""
-    units = features.levels(page.districts, _names(page.rows))
+    units = features.levels(page.districts, names(page.rows))
     found = places(page, units, frame.lang)
     columns = columns_of(page, found)
     drawn = data(page, units, columns, found, frame)
@@ -103,6 +101,11 @@ def values(page: OverviewPage, frame: style.Frame) -> dict[str, Any]:
         "left_out": 0 if page.portal else max(0, len(columns) - INLINE),
         "carried": INLINE,
     }
+
+
+def shown(page: OverviewPage, turns: Sequence[Turn]) -> OverviewPage:
+    """The page for one person."""
+    return replace(page, portal=Portal(turns))
 
 
 def told(page: OverviewPage) -> dict[str, Any]:
@@ -235,7 +238,7 @@ class PlaceNames(MacroElement):
         ]
 
 
-def _names(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def names(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for row in rows:
         found.setdefault(row["district_code"][:6], row["district_name"])
@@ -304,7 +307,7 @@ def data(
     }
     if portal is None:
         return found | {"cases": columns.to_json(range(carried))}
-    found["links"] = {"case": "/case/", "end": "", "chips": "", "query": True, "turns": bool(portal.turns)}
+    found["links"] = {"case": "/case/", "end": "", "chips": "", "query": True, "turns": True}
     if len(columns) <= INLINE:
         return found | {"cases": columns.to_json()}
     return found | {
@@ -335,11 +338,11 @@ class Places:
 
 
 def places(page: OverviewPage, units: Mapping[str, Mapping[str, District]], lang: str) -> Places:
-    names, nowhere = _names(page.rows), tr("no district", lang)
+    called, nowhere = names(page.rows), tr("no district", lang)
     counties = sorted({row["district_code"][:6] for row in page.rows})
     townships = sorted({row["township_code"] for row in page.rows if row["township_code"]})
     return Places(
-        _places(units["county"], names, counties, nowhere), _places(units["township"], names, townships, nowhere)
+        _places(units["county"], called, counties, nowhere), _places(units["township"], called, townships, nowhere)
     )
 
 

@@ -185,15 +185,12 @@ class Columns:
     def _groups(self, column: NDArray[np.int64], which: NDArray[np.bool_]) -> list[list[int]]:
         """[unit, cases, found, rectify, closed, overdue] of each unit that has any."""
         units, stage, late = column[which], self.stage[which], self.left[which] < 0
-        return [
-            [
-                int(unit),
-                int((here := units == unit).sum()),
-                *(int((stage[here] == n).sum()) for n in range(3)),
-                int(late[here].sum()),
-            ]
-            for unit in np.unique(units)
-        ]
+        found = []
+        for unit in np.unique(units):
+            here = units == unit
+            of_stage = [int((stage[here] == n).sum()) for n in range(3)]
+            found.append([int(unit), int(here.sum()), *of_stage, int(late[here].sum())])
+        return found
 
     def _rings(self, column: NDArray[np.int64], which: NDArray[np.bool_]) -> list[list[int]]:
         """The same with the mean of their places: lat, lon."""
@@ -232,7 +229,8 @@ def window(months: Sequence[str], as_of: datetime | None) -> list[str]:
     last = max([*months[-1:], *filter(None, [features.month_of(as_of)])], default="")
     if not last:
         return []
-    first, found = (months[0] if months else last), []
+    first = months[0] if months else last
+    found: list[str] = []
     year, month = int(last[:4]), int(last[5:])
     for n in range(MONTHS):
         found.insert(0, f"{year}-{month:02d}")

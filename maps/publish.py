@@ -1,6 +1,6 @@
 """[io] The static site: overview, case pages and run reports in both languages, old or new, never half.
 
-    site/index.html  case/<number>.html  runs/<id>.html  runs/<id>.json      Chinese
+    site/index.html  case/<number>.html  runs/<id>.html  runs/<id>.json  stats.html   Chinese
     site/en/…                                                                the same in English
     site/static/  site/chips/                                                shared, named by their content
     site/site.json                                                           what was published when
@@ -24,16 +24,19 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geodata.atomic import replacing_folder
+from geodata.days import day_of
 from geodata.errors import InputError
 from geodata.scene import Scene
 from geodata.words import LANGUAGES, Text
-from maps import assets, case_map, features, overview, run_page, style
+from maps import assets, case_map, features, overview, run_page, stats_page, style
 from maps.case_events import Rules
 from maps.case_life import Gates
 from maps.chips import Bounds, Chip, encode, thumbnail
-from maps.features import District
+from maps.features import District, Park
 from pipeline.cases.case import Case
 from pipeline.cases.events import Event
+from pipeline.cases.heads import MARK_LENGTH
+from pipeline.cases.rows import on_day
 from pipeline.cases.standards import standards
 from pipeline.flags import Flag, from_json
 from pipeline.inspection import Inspection
@@ -87,6 +90,7 @@ def publish(
     scenes: Mapping[str, Scene] | None = None,
     thumbs: Mapping[str, Picture] | None = None,
     map_number: str = "",
+    parks: Sequence[Park] = (),
     as_of: datetime | None = None,
     rules: Rules = standards,
     gates: Gates | None = None,
@@ -111,6 +115,7 @@ def publish(
         scenes=dict(scenes or {}),
         inspected_at=at,
         map_number=map_number,
+        parks=parks,
         rules=rules,
         gates=gates,
     )
@@ -131,6 +136,7 @@ def publish(
             done = _tell(progress, done, pages)
         _runs(writer, told, inspections)
         _overview(writer, told, rows, districts, inspections)
+        _stats(writer, told, rows, inspections)
         _tell(progress, done, pages)
         writer.finish(told, len(cases), len(inspections))
         files, size = writer.files, writer.size_bytes
@@ -161,6 +167,7 @@ class _Told:
     scenes: Mapping[str, Scene]
     inspected_at: Mapping[str, datetime]
     map_number: str
+    parks: Sequence[Park] = ()
     rules: Rules = standards
     gates: Gates | None = None
     assets: Mapping[str, str] = field(default_factory=assets.names)
@@ -168,6 +175,12 @@ class _Told:
     @property
     def intact(self) -> bool | None:
         return None if self.verified is None else bool(self.verified.ok)
+
+    @property
+    def mark(self) -> str:
+        """Short form of the head that was verified; "" where nothing was."""
+        head = getattr(self.verified, "head", "")
+        return f"{self.verified.events}-{head[:MARK_LENGTH]}" if head else ""
 
     def frame(self, path: str, lang: str, nav: str) -> style.Frame:
         return style.Frame(path, lang, self.scope, self.as_of, self.intact, self.assets, self.version, nav)
@@ -342,6 +355,28 @@ def _overview(
         told.map_number,
         told.version,
         told.assets,
+        told.parks,
     )
     for lang in LANGUAGES:
         writer.page("index.html", lang, overview.render(page, lang))
+
+
+def _stats(
+    writer: _Writer, told: _Told, rows: Sequence[Mapping[str, Any]], inspections: Sequence[Inspection]
+) -> None:
+    """统计 of the year in which the ledger was written last; no person and no party stands on it."""
+    made_at = told.as_of or datetime.fromtimestamp(0, style.BEIJING)
+    today = day_of(made_at)
+    page = stats_page.stats_page(
+        [on_day(row, today) for row in rows],
+        scope=told.scope,
+        today=today,
+        made_at=made_at,
+        inspections=[(told.inspected_at.get(one.id), one) for one in inspections],
+        rules=told.rules(today),
+        as_of=told.as_of,
+        mark=told.mark,
+        intact=told.intact,
+    )
+    for lang in LANGUAGES:
+        writer.page(stats_page.PATH, lang, stats_page.render(page, told.frame(stats_page.PATH, lang, "stats")))

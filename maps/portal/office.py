@@ -11,6 +11,7 @@ from typing import Any
 from geodata.catalog import Catalog
 from geodata.days import day_of
 from geodata.editions import Editions
+from maps.features import Park
 from maps.portal.store import Store
 from pipeline.cases.evidence_store import EvidenceStore
 from pipeline.cases.ledger import Ledger
@@ -53,6 +54,7 @@ class Office:
     parts_from: Callable[..., Any]
     notify: Callable[[str, str], None]
     version: str
+    parks: tuple[Park, ...] = ()
 
     @property
     def today(self) -> date:

@@ -63,7 +63,7 @@ def _query(dialect: str) -> sa.Select[Any]:
     names = (*TEXTS, *FIGURES)
     if dialect == "postgresql":
         whole = sa.cast(row, sa.JSON)
-        picked = sa.cast(sa.func.json_build_array(*(whole[name] for name in names)), sa.Text)
+        picked: sa.ColumnElement[Any] = sa.cast(sa.func.json_build_array(*(whole[name] for name in names)), sa.Text)
     else:
         picked = sa.func.json_extract(row, *(f"$.{name}" for name in names))
     return sa.select(*(tables.cases.c[name] for name in COLUMNS), picked)
