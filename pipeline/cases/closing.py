@@ -112,7 +112,7 @@ def _photos(rule: ClosingRule, photos: Sequence[Judged], reported_at: datetime |
 
 
 def _in_place(rule: ClosingRule, photos: Sequence[Judged], reported_at: datetime | None) -> Gate:
-    name = both("Photo from inside or facing, after the report")
+    name = both("Photo from inside or facing, after the report" if rule.after_report else "Photo from inside or facing")
     if not rule.photo_in_place:
         return Gate("photo_in_place", name, None, both("not asked for"), None)
     good, out = [], {"before": 0, "place": 0, "doubt": 0}
@@ -122,7 +122,7 @@ def _in_place(rule: ClosingRule, photos: Sequence[Judged], reported_at: datetime
         taken = photo.evidence.taken_at
         if _spoiled(photo) or taken is None:
             out["doubt"] += 1
-        elif reported_at is None or taken <= reported_at:
+        elif rule.after_report and (reported_at is None or taken <= reported_at):
             out["before"] += 1
         elif not photo.in_place:
             out["place"] += 1
@@ -144,6 +144,9 @@ def _in_place(rule: ClosingRule, photos: Sequence[Judged], reported_at: datetime
         **out,
     )
     missing = both("a photo from inside the part or facing it, taken after the report, is missing")
+    if not rule.after_report:
+        value = both("of {n} photos {place} neither inside nor facing, {doubt} in doubt", n=sum(out.values()), **out)
+        missing = both("a photo from inside the part or facing it is missing")
     return Gate("photo_in_place", name, False, value, missing)
 
 
@@ -261,6 +264,11 @@ def _scene(recheck: Recheck, reported_at: datetime | None, scenes: Mapping[str, 
 
 def _spoiled(photo: Judged) -> bool:
     return any(finding.key in SPOILED for finding in photo.findings)
+
+
+def shows_the_ground(photo: Judged) -> bool:
+    """A photo from inside the part or facing it, and nothing of it in doubt."""
+    return photo.evidence.kind == "photo" and photo.in_place and not _spoiled(photo)
 
 
 def person(name: str) -> str:

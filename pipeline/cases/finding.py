@@ -85,6 +85,7 @@ def split(asked: Asked) -> dict[str, Any]:
         children = [{"id": str(first + n), "occupied": part["occupied"]} for n, part in enumerate(parts)]
         for name in AREAS:
             _adds_up(asked, name, asked.part.ground[name], [c["occupied"][name] for c in children])
+            _all_add_up(asked, name, [c["occupied"][name] for c in children])
         for kind, (gross, _) in asked.part.ground["overlays"].items():
             _adds_up(asked, kind, gross, [c["occupied"]["overlays"].get(kind, [0.0])[0] for c in children])
     except (KeyError, TypeError):
@@ -111,6 +112,20 @@ def _adds_up(asked: Asked, area: str, before: float, parts: list[float]) -> None
         )
 
 
+def _all_add_up(asked: Asked, area: str, parts: list[float]) -> None:
+    """The parts of all splits against the ground that was found: small losses do not pile up."""
+    found = asked.case.flags[0]["occupied"][area]
+    after = sum(parts) + sum(part.ground[area] for part in asked.case.parts if part.id != asked.part.id)
+    if abs(found - after) > SPLIT_TOLERANCE_M2:
+        raise asked.refuse(
+            "{number}: {area} was {before} mu when it was found and {after} mu in all parts after this split;"
+            " the parts must cover the same ground.",
+            area=both(area),
+            before=f"{mu(found):.3f}",
+            after=f"{mu(after):.3f}",
+        )
+
+
 def _party(name: object) -> str | None:
     """One spelling for one party: full-width or not, blanks at the ends or doubled."""
     return " ".join(unicodedata.normalize("NFKC", str(name)).split()) or None if name else None
@@ -129,6 +144,12 @@ def verdict(asked: Asked) -> dict[str, Any]:
     if wrong is not None:
         raise asked.refuse("{number}: {wrong}", wrong=wrong)
     _photos(asked, rule.photos, rule.name)
+    seen = (judged(asked, evidence.from_json(item)) for item in asked.part.evidence_now)
+    if rule.photo_in_place and not any(closing.shows_the_ground(photo) for photo in seen):
+        raise asked.refuse(
+            "{number}: {of} needs a photo from inside the part or facing it, with its time and place; none is held.",
+            of=rule.name,
+        )
     checked = asked.day("checked_on") or asked.world.today
     if checked > asked.world.today:
         raise asked.refuse("{number}: checked_on {day} lies in the future.", day=checked)

@@ -157,7 +157,9 @@ class Table:
             )
         return value
 
-    def flag(self, key: str) -> bool:
+    def flag(self, key: str, default: bool | None = None) -> bool:
+        if default is not None and key not in self.data:
+            return default
         value = self._get(key)
         if not isinstance(value, bool):
             self.wrong(key, both("must be true or false, not {value}", value=_shown(value)))

@@ -166,7 +166,7 @@ def _rule_of(asked: Asked) -> closing.ClosingRule:
         key=rule.key,
         name=rule.name,
         photos=rule.photos,
-        photo_in_place=False,
+        photo_in_place=rule.photo_in_place,
         clear_scenes=0,
         flights=0,
         documents=(),
@@ -174,6 +174,7 @@ def _rule_of(asked: Asked) -> closing.ClosingRule:
         outcome=rule.outcome,
         valid_from=rule.valid_from,
         source=rule.source,
+        after_report=False,
     )
 
 

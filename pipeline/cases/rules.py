@@ -83,7 +83,8 @@ def _names(named: Mapping[str, Text]) -> Text:
 
 @dataclass(frozen=True)
 class VerdictRule:
-    """``photos``: kind of shot → least number; ``sub_needs``: what a sub-kind asks for beyond ``needs``."""
+    """``photos``: kind of shot → least number; ``photo_in_place``: one of the round from inside the part or facing it;
+    ``sub_needs``: what a sub-kind asks for beyond ``needs``."""
 
     key: str
     name: Text
@@ -99,6 +100,7 @@ class VerdictRule:
     uses: Mapping[str, Mapping[str, Text]] = field(default_factory=dict)
     sub_needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fields: Mapping[str, Field] = field(default_factory=dict)
+    photo_in_place: bool = False
 
     def needed(self, sub: str) -> tuple[str, ...]:
         """The fields that must be given with this sub-kind."""
@@ -131,7 +133,8 @@ class VerdictRule:
 
 @dataclass(frozen=True)
 class ClosingRule:
-    """``clear_scenes`` or ``flights`` that agree are enough; 0 and 0: no imagery is asked for."""
+    """``clear_scenes`` or ``flights`` that agree are enough; 0 and 0: no imagery is asked for. ``after_report``: the
+    photo in place is one taken after the report; not so where nothing is put right and a verdict is closed."""
 
     key: str
     name: Text
@@ -146,6 +149,7 @@ class ClosingRule:
     source: str
     certainty: str = "office"
     document_names: Mapping[str, Text] = field(default_factory=dict)
+    after_report: bool = True
 
 
 @dataclass(frozen=True)

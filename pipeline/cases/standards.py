@@ -212,7 +212,7 @@ def _fields(root: Table) -> dict[str, Field]:
 
 
 def _verdict(table: Table, fields: Mapping[str, Field]) -> VerdictRule:
-    table.only(*_DATED, "needs", "may", "photos", "leads_to", "outcome", "subs", "uses")
+    table.only(*_DATED, "needs", "may", "photos", "photo_in_place", "leads_to", "outcome", "subs", "uses")
     subs = dict(table.table("subs", optional=True).inner())
     for one in subs.values():
         one.only("zh", "en", "needs")
@@ -240,6 +240,7 @@ def _verdict(table: Table, fields: Mapping[str, Field]) -> VerdictRule:
         uses=uses,
         sub_needs={sub: one.texts("needs", fields) for sub, one in subs.items() if "needs" in one.data},
         fields=fields,
+        photo_in_place=table.flag("photo_in_place", leads_to == "accept"),
     )
 
 

@@ -222,6 +222,27 @@ def test_a_verdict_without_wrong_waits_for_a_second_person(office, verdict, shot
     assert (row["status"], row["outcome"], row["overridden"]) == ("CLOSED", outcome, False)
 
 
+@pytest.mark.parametrize("verdict", [
+    {"verdict": "false_change", "text": "收割"},
+    {"verdict": "basemap_wrong", "text": "实地为坑塘", "ground": "1104"},
+    {"verdict": "other", "sub": "sliver"},
+])  # fmt: skip
+def test_a_verdict_without_wrong_is_given_on_the_spot(office, verdict) -> None:
+    """Photos taken three kilometres away, or by a camera that knows no time, prove nothing of this ground."""
+    office.dispatched()
+    for shot in ("overview", "close"):
+        office.photo(shot, lat=27.9, heading_deg=0.0)
+    assert "from inside the part or facing it" in refused(office, Kind.VERDICT, INSPECTOR, **verdict)
+    office.photo("other", taken_at=None)
+    assert "from inside the part or facing it" in refused(office, Kind.VERDICT, INSPECTOR, **verdict)
+    office.photo("overview", heading_deg=10.0)
+    office.do(Kind.VERDICT, INSPECTOR, **verdict)
+    gate = next(g for g in office.ledger.gates(FIRST) if g.key == "photo_in_place")
+    assert (gate.met, gate.name["en"]) == (True, "Photo from inside or facing")
+    office.accepted()
+    assert office.ledger.case(FIRST).overrides == 0
+
+
 def test_what_cannot_be_checked_today_stays_where_it_is(office) -> None:
     office.dispatched()
     assert "again_on" in refused(office, Kind.POSTPONED, INSPECTOR, reason="道路被淹", again_on="2026-11-20")
@@ -267,6 +288,21 @@ def test_a_split_that_loses_ground_or_counts_it_twice_is_refused(office) -> None
     second["occupied"]["geometry"] = ground["geometry"]
     assert "over one another" in refused(office, Kind.SPLIT, OFFICER, parts=[first, second])
     assert "two parts or more" in refused(office, Kind.SPLIT, OFFICER, parts=[first])
+
+
+def test_many_splits_together_lose_no_more_than_one_may(office) -> None:
+    """Each loses 0.006 亩, which one split may; the second would make it 0.012 of the ground that was found."""
+    office.dispatched()
+    ground = office.ledger.case(FIRST).parts[0].ground
+    cut = halves(ground)
+    cut[1]["occupied"]["uncovered_m2"] -= 4.0
+    office.do(Kind.SPLIT, OFFICER, parts=cut)
+    again = halves(office.ledger.case(FIRST).part("2").ground)
+    again[1]["occupied"]["uncovered_m2"] -= 4.0
+    sentence = refused(office, Kind.SPLIT, OFFICER, part="2", parts=again)
+    assert "0.750 mu when it was found and 0.738 mu in all parts" in sentence
+    again[1]["occupied"]["uncovered_m2"] += 4.0
+    office.do(Kind.SPLIT, OFFICER, part="2", parts=again)
 
 
 # --- 整改 ----------------------------------------------------------------------------------------
