@@ -29,6 +29,8 @@ INSPECTOR = Actor("演示丙", "field_inspector")
 REVIEWER = Actor("演示丁", "reviewer")
 LEGAL = Actor("演示戊", "legal_reviewer")
 LEADER = Actor("演示己", "leader")
+ADMINISTRATOR = Actor("演示庚", "administrator")
+PEOPLE = (SENSING, OFFICER, INSPECTOR, REVIEWER, LEGAL, LEADER, ADMINISTRATOR)
 PARTY = "示意建材公司"
 LEAST = 0.25
 """Share of what truly happened there that the ground of a case must cover to be it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from flows.progress import step
 from geodata.days import day_of
 from geodata.errors import InputError, MissingOption
 from geodata.words import language, tr
+from pipeline.cases.table import role_name
 
 
 @click.command(
@@ -171,10 +172,14 @@ def report(found: dict[str, Any]) -> None:
 
 
 @click.command(cls=Command, help=tr("Write the pages to site/ of the workspace; they open without a server."))
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help=tr("Another folder."))
+@click.option("--out", type=click.Path(path_type=Path), metavar="PATH",
+              help=tr("Another folder; with --case the HTML file."))  # fmt: skip
+@click.option("--case", "number", metavar="NUMBER", help=tr("Only this case, as one HTML file to hand over."))
 @JSON
-def publish(out: Path | None, as_json: bool) -> None:
+def publish(out: Path | None, number: str | None, as_json: bool) -> None:
     office = settings.find()
+    if number is not None:
+        return _hand_over(office, number, out, as_json)
     with _engine(office):
         from flows.publish import publish as flow
 
@@ -182,6 +187,17 @@ def publish(out: Path | None, as_json: bool) -> None:
     if as_json:
         return emit(found)
     click.echo(tr("{pages} pages: {path}", pages=found["pages"], path=found["index"]))
+
+
+def _hand_over(office: settings.Workspace, number: str, out: Path | None, as_json: bool) -> None:
+    if out is None:
+        raise InputError("--case {number}: say with --out FILE.html where the page is written.", number=number)
+    from flows.publish import hand_over
+
+    found = hand_over(office, number, out.absolute())
+    if as_json:
+        return emit(found)
+    click.echo(tr("{path}: {kb} kB, opens without network", path=found["path"], kb=-(-found["size_bytes"] // 1000)))
 
 
 @click.command(cls=Command, help=tr("Run ingest, inspect and publish on the schedules of gengxun.toml until stopped."))
@@ -202,15 +218,37 @@ def schedule() -> None:
 @click.option(
     "--dir", "folder", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, metavar="DIR"
 )
+@click.option("--serve", "serves", is_flag=True, help=tr("Then open the portal on it, with an account of each role."))
 @JSON
-def demo(folder: Path, as_json: bool) -> None:
+def demo(folder: Path, serves: bool, as_json: bool) -> None:
     from flows.demo import run
 
     found = run(folder)
     if as_json:
-        return emit(found)
-    for line in found["lines"]:
-        click.echo(line)
+        emit(found)
+    else:
+        for line in found["lines"]:
+            click.echo(line)
+    if serves:
+        _open_portal(settings.open_workspace(folder.resolve()))
+
+
+def _open_portal(office: settings.Workspace) -> None:
+    """The people of the demo's story, who share one pass phrase made for this demo; then the portal, until stopped."""
+    from flows import demo_story, serve
+    from maps.portal import people
+
+    store, password = serve.store_of(office), people.new_password()
+    for person in demo_story.PEOPLE:
+        people.add(store, person.name, person.role, at=datetime.now(UTC), password=password)
+    store.close()
+    portal = office.settings.portal
+    serve.check_port(portal.host, portal.port)
+    say(tr("open in a browser: {path}", path=f"http://{portal.host}:{portal.port}/"))
+    for person in demo_story.PEOPLE:
+        say(f"  {person.name}  {role_name(person.role)[language()]}")
+    say(tr("pass phrase of all of them: {password}", password=password))
+    serve.serve(office, portal.host, portal.port, portal.workers)
 
 
 def _day(at: str) -> date:
