@@ -17,7 +17,8 @@ from flows.settings import Workspace, open_workspace
 from geodata import atomic
 from geodata.days import BEIJING
 from geodata.errors import GengXunError
-from geodata.words import both, tr
+from geodata.words import both, language, tr
+from maps import alone
 from maps import publish as site
 from maps.gather import Gathered
 from pipeline.cases import heads
@@ -89,3 +90,25 @@ def write(office: Workspace, out: Path) -> site.Published:
             gates=lambda case, part: ledger.gates(case.number, part=part.id),
             progress=lambda done, pages: progress(done / pages),
         )
+
+
+def hand_over(office: Workspace, number: str, file: Path) -> dict[str, Any]:
+    """One case as one HTML file; the document of ``publish --case --json``. Raises: InputError."""
+    ledger = office.ledger
+    case, day = ledger.case(number), datetime.now(UTC).astimezone(BEIJING).date()
+    with Gathered(office, day) as gathered:
+        size = alone.write(
+            file,
+            case,
+            ledger.events(number),
+            ledger.inspections(),
+            scope=office.settings.bureau.name or both("All districts"),
+            lang=language(),
+            pictures=gathered.chips(case),
+            around=gathered.surroundings(case),
+            verified=ledger.verify(),
+            version=version("gengxun"),
+            rules=ledger.rules,
+            gates=lambda case, part: ledger.gates(case.number, part=part.id),
+        )
+    return {"case": number, "path": str(file), "size_bytes": size}

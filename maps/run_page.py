@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from geodata.words import language
 from maps import assets
 from maps.run_parts import Alignment, RunPage, TownshipRow
 from maps.run_story import plain, run_page
@@ -37,26 +38,29 @@ def render(page: RunPage, lang: str = "zh", frame: Frame | None = None) -> str:
     """
     if frame is None:
         frame = Frame(page_path(page.id), lang, page.place, page.as_of, None, assets.names(), nav="runs")
-    env = environment(frame.lang)
-    env.filters["km2"] = lambda m2: f"{m2 / 1e6:,.2f}"
+    return environment(frame.lang).get_template("run.html.j2").render(frame=frame, **shown(page, frame.lang))
+
+
+def shown(page: RunPage, lang: str | None = None) -> dict[str, Any]:
+    """What the template needs."""
+    lang = lang or language()
     seen = page.observed_m2, *(m2 for _, m2 in page.unseen_m2)
     listed, rest = towns(page.townships)
-    return env.get_template("run.html.j2").render(
-        page=page,
-        frame=frame,
-        shares=percentages(seen),
-        vectors=vectors(page.alignment) if page.alignment else (),
-        tie_box=TIE_BOX,
-        magnified=MAGNIFIED,
-        towns=listed,
-        towns_rest=rest,
-        sheet=SHEET,
-        bar=lambda row: bar(row.count, page.funnel[0].count),
-        much=lambda m2: much(m2, frame.lang),
-        clock=clock,
-        duration=duration(page.duration_s, frame.lang),
-        gantt=gantt([seconds for _, seconds in page.timings_s]),
-    )
+    return {
+        "page": page,
+        "shares": percentages(seen),
+        "vectors": vectors(page.alignment) if page.alignment else (),
+        "tie_box": TIE_BOX,
+        "magnified": MAGNIFIED,
+        "towns": listed,
+        "towns_rest": rest,
+        "sheet": SHEET,
+        "bar": lambda row: bar(row.count, page.funnel[0].count),
+        "much": lambda m2: much(m2, lang),
+        "clock": clock,
+        "duration": duration(page.duration_s, lang),
+        "gantt": gantt([seconds for _, seconds in page.timings_s]),
+    }
 
 
 def percentages(parts: Sequence[float]) -> list[float]:

@@ -210,6 +210,8 @@ class Frame:
 
     portal = False
     """Whether a server shows it, to somebody who has signed in."""
+    alone = False
+    """Whether the page is one file by itself, with no other page to go to."""
 
     @property
     def pages(self) -> list[tuple[str, str, str]]:
