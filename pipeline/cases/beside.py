@@ -23,6 +23,7 @@ def facts(case: Case, part: Part) -> Facts:
     return Facts(
         ground_checked=part.verdict is not None,
         verdict=verdict.get("verdict"),
+        outcome=verdict.get("outcome") or "",
         party=verdict.get("party"),
         basic_farmland_m2=basic_m2(ground),
         farmland_m2=ground["farmland_gross_m2"],

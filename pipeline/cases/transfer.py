@@ -19,6 +19,7 @@ from pipeline.cases.procedure import LEADER, LEGAL, OFFICER
 from pipeline.cases.proceeding import Possible
 from pipeline.cases.proceeding_law import words
 from pipeline.cases.refusal import StepRefused
+from pipeline.cases.rules import OUTCOMES
 from pipeline.cases.transfer_steps import DOES, Taking, Transfer
 
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ __all__ = ["RECEIVERS", "STATES", "TABLE", "Assessment", "Transfer", "Way", "ass
 RECEIVERS = ("police", "agriculture", "discipline")
 SAME_PAPER = {"4001": "police_transfer", "7004": "transfer_letter"}
 """Numbers of the forms → keys under which the closing of a case knows the same papers."""
+
+
+SENDING = frozenset({"letter", "team", "report", "approve", "send", "reconsider", "supervise"})
+"""Steps by which the office presses the matter; all others answer, or take an answer."""
+NO_MATTER = ("lawful", "false_change", "basemap_wrong")
+"""Outcomes of a ground check that leave no matter for the office of agriculture."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,7 @@ def decide(
     reader = Reader(names.of("steps", step), payload, names.fields)
     id, to = reader.text("transfer"), state.to if state is not None else reader.one_of("to", RECEIVERS)
     way, now = _row(to, state, step, by), None if state is None else state.state
-    _ground(facts, to, reader.step)
+    _ground(facts, to, step, reader.step)
     today = day_of(at)
     last = None if state is None else date.fromisoformat(state.steps[-1]["on"])
     on = reader.day("on", earliest=last, latest=today) if reader.has("on") else today
@@ -163,7 +170,7 @@ def possible(state: Transfer | None, role: str | None, facts: Facts) -> list[Pos
                 continue
             missing = None
             try:
-                _ground(facts, to, names.of("steps", step))
+                _ground(facts, to, step, names.of("steps", step))
             except StepRefused as refused:
                 missing = both(refused.msgid, **refused.fields)
             found.append(
@@ -220,7 +227,10 @@ def _row(to: str, state: Transfer | None, step: str, by: Actor) -> Way:
     return rows[step]
 
 
-def _ground(facts: Facts, to: str, step: Text) -> None:
+def _ground(facts: Facts, to: str, key: str, step: Text) -> None:
+    """What the office sends rests on the ground check as it stands; what others answer is taken whatever came since."""
+    if key not in SENDING:
+        return
     if not facts.ground_checked:
         raise StepRefused(
             "{step}: the case is a clue until its ground was checked; record the verdict of the ground check first.",
@@ -231,4 +241,10 @@ def _ground(facts: Facts, to: str, step: Text) -> None:
             "{step}: the verdict of the ground check is {verdict}; the police take a violation only.",
             step=step,
             verdict=facts.verdict or "-",
+        )
+    if to == "agriculture" and facts.outcome in NO_MATTER:
+        raise StepRefused(
+            "{step}: the ground check found {outcome}; there is nothing to hand to agriculture.",
+            step=step,
+            outcome=both(OUTCOMES[facts.outcome]),
         )

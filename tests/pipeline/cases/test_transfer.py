@@ -136,6 +136,31 @@ def test_no_transfer_before_the_ground_check_and_none_to_the_police_without_a_vi
     Office("agriculture", lawful).take("letter", "2026-09-01T09:00", organ="agriculture", reason="rural house")
 
 
+@pytest.mark.parametrize("verdict", ["lawful", "false_change", "basemap_wrong"])
+def test_nothing_goes_to_agriculture_where_the_check_found_no_matter(verdict):
+    office = Office("agriculture", Facts(ground_checked=True, verdict=verdict, outcome=verdict))
+    said = office.refused("letter", "2026-09-01T09:00", organ="farm office", reason="crops")
+    assert "nothing to hand to agriculture" in said
+    assert all(one.missing for one in possible(None, None, office.facts) if one.state == "agriculture:SENT")
+
+
+def test_what_runs_takes_its_answers_after_the_verdict_was_returned():
+    office = Office("agriculture").take("letter", "2026-09-01T09:00", organ="farm office", reason="crops")
+    office.facts = Facts()
+    office.take("receipt", "2026-09-02T10:00", number="R1", received_at="2026-09-02T09:00")
+    office.take("return", "2026-09-03T10:00", reason="not ours")
+    assert "clue until its ground was checked" in office.refused(
+        "letter", "2026-09-04T10:00", organ="farm office", reason="crops"
+    )
+    police = Office("police").approved()
+    police.facts = Facts()
+    said = police.refused("send", "2026-09-04T12:00", organ="police", sent_at="2026-09-04T12:00", copied_to="x")
+    assert "clue until its ground was checked" in said
+    police = Office("police").received()
+    police.facts = Facts()
+    assert police.take("decline", "2026-09-08T10:00", reason="area", received_on="2026-09-08").state.state == "DECLINED"
+
+
 def test_two_officers_report_and_the_head_decides_in_three_days():
     assert "two officers" in Office("police").refused("team", "2026-09-01T09:00", officers="Li")
     office = Office("police").reported()
