@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from geodata.words import Text
+from pipeline.cases.closing import person
 from pipeline.cases.events import Actor
 from pipeline.cases.facts import VIOLATION, Facts
 from pipeline.cases.procedure import BEFORE_DECISION, IN_FORCE, Proceeding, Step
@@ -55,8 +56,9 @@ def check(standing: Standing) -> None:
 
 
 def investigators(state: Proceeding) -> set[str]:
-    """All who investigated, by name: the officers named and those who took its steps."""
-    return {*state.officers, *(t.by for t in state.steps if t.step in _INVESTIGATES)}
+    """All who investigated, as ``person`` reads their names: the officers named and those who took its steps."""
+    names = (*state.officers, *(t.by for t in state.steps if t.step in _INVESTIGATES))
+    return {person(name) for name in names}
 
 
 def undone(state: Proceeding) -> list[str]:
@@ -106,7 +108,7 @@ def _violation(s: Standing) -> None:
 
 
 def _not_investigator(s: Standing) -> None:
-    if s.by is not None and s.by.name in investigators(s.now):
+    if s.by is not None and person(s.by.name) in investigators(s.now):
         raise StepRefused(
             "{step}: {name} investigated this case and cannot take it; another person must.",
             step=s.name,

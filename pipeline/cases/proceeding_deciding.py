@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from geodata.days import day_of
+from pipeline.cases.closing import person
 from pipeline.cases.procedure import Step
+from pipeline.cases.proceeding_conditions import investigators
 from pipeline.cases.proceeding_law import words
 from pipeline.cases.proceeding_taking import Taking, penalties
 
@@ -25,7 +27,7 @@ def _file(t: Taking) -> None:
     r, by = t.read, t.s.by
     cause = t.s.law.causes[r.one_of("cause", t.s.law.causes)]
     approved = r.text("approved_by")
-    if by is not None and by.role != "leader" and approved == by.name:
+    if by is not None and by.role != "leader" and person(approved) == person(by.name):
         raise t.refuse("{step}: {name} cannot approve the own step; name the head who did.", name=approved)
     t.sets = {
         "party": r.text("party"),
@@ -49,7 +51,7 @@ def _file(t: Taking) -> None:
 
 def _investigate(t: Taking) -> None:
     officers = t.read.names("officers")
-    if len(officers) < 2:
+    if len({person(name) for name in officers}) < 2:
         raise t.refuse("{step}: an investigation needs two officers; one is named.")
     t.sets["officers"] = list(officers)
 
@@ -190,13 +192,13 @@ def _hearing_schedule(t: Taking) -> None:
 
 def _hearing_hold(t: Taking) -> None:
     host = t.read.text("host")
-    if host in t.now.officers:
+    if person(host) in investigators(t.now):
         raise t.refuse("{step}: {name} investigated this case and cannot take it; another person must.", name=host)
     t.sets |= {"hearing": "held", "review": ""}
 
 
 def _discuss(t: Taking) -> None:
-    if len(t.read.names("members")) < 2:
+    if len({person(name) for name in t.read.names("members")}) < 2:
         raise t.refuse("{step}: a collective discussion needs two members or more.")
     t.read.text("conclusion")
     t.sets["discussed"] = True

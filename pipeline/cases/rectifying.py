@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -42,7 +43,30 @@ def extended(asked: Asked) -> dict[str, Any]:
         raise asked.refuse("{number}: nothing is due, so that nothing can be extended.")
     if until is None or until.isoformat() <= due["on"]:
         raise asked.refuse("{number}: due_on must be after the present last day {day}.", day=due["on"])
-    return {**asked.payload, "due": {**due, "on": until.isoformat(), "provisional": False, "extended_from": due["on"]}}
+    times = int(due.get("extended", 0)) + 1
+    if asked.by.role != Role.LEADER:
+        _within_ceiling(asked, due, until, times)
+    moved = {"on": until.isoformat(), "provisional": False, "extended_from": due["on"], "extended": times}
+    return {**asked.payload, "due": {**due, **moved}}
+
+
+def _within_ceiling(asked: Asked, due: Mapping[str, Any], until: date, times: int) -> None:
+    rule = asked.world.standards.deadlines.get(due["what"])
+    if rule is None:
+        return
+    if times > rule.extend_times:
+        raise asked.refuse(
+            "{number}: the time was extended {times} times already, as often as deadlines.toml allows; only a leader"
+            " extends it again.",
+            times=times - 1,
+        )
+    most = asked.world.standards.calendar.after(date.fromisoformat(due["on"]), rule.extend_n, rule.unit, roll=rule.roll)
+    if until > most.day:
+        raise asked.refuse(
+            "{number}: due_on lies after {day}, the furthest that deadlines.toml allows in one extension; only a leader"
+            " goes beyond it.",
+            day=most.day,
+        )
 
 
 def paused(asked: Asked) -> dict[str, Any]:

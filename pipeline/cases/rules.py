@@ -154,7 +154,8 @@ class ClosingRule:
 
 @dataclass(frozen=True)
 class DeadlineRule:
-    """A period of ``n`` ``unit`` from ``starts``."""
+    """A period of ``n`` ``unit`` from ``starts``. extend_times, extend_n: how often it may be extended, and by how much
+    each time; beyond that by a leader only."""
 
     key: str
     n: int
@@ -165,6 +166,8 @@ class DeadlineRule:
     name: Text = field(default_factory=dict)
     starts: Text = field(default_factory=dict)
     certainty: str = "office"
+    extend_times: int = 0
+    extend_n: int = 0
 
     def due(self, start: date, calendar: Calendar) -> Due:
         return calendar.after(start, self.n, self.unit, roll=self.roll)

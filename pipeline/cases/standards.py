@@ -273,11 +273,11 @@ def _closing(table: Table, papers: Mapping[str, Text]) -> ClosingRule:
 
 
 def _deadline(table: Table) -> DeadlineRule:
-    table.only(*_DATED, "from", "n", "unit", "roll")
-    starts = table.table("from", optional=True)
+    table.only(*_DATED, "from", "n", "unit", "roll", "extend_times", "extend_n")
+    starts, n = table.table("from", optional=True), table.whole("n", 1, 3650)
     return DeadlineRule(
         key=table.text("key"),
-        n=table.whole("n", 1, 3650),
+        n=n,
         unit=table.choice("unit", UNITS),
         roll=table.flag("roll"),
         source=table.text("source"),
@@ -285,6 +285,8 @@ def _deadline(table: Table) -> DeadlineRule:
         name=table.named(),
         starts=_only_named(starts) if starts.data else {"zh": "", "en": ""},
         certainty=table.choice("certainty", CERTAINTIES, "office"),
+        extend_times=table.whole("extend_times", 0, 100, 2),
+        extend_n=table.whole("extend_n", 1, 3650, n),
     )
 
 

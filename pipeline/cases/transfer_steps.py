@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from geodata.days import day_of
+from pipeline.cases.closing import person
 from pipeline.cases.facts import Reader
 from pipeline.cases.refusal import StepRefused
 
@@ -87,7 +88,7 @@ class Taking:
 
 
 def _team(t: Taking) -> None:
-    if len(t.read.names("officers")) < 2:
+    if len({person(name) for name in t.read.names("officers")}) < 2:
         raise StepRefused("{step}: a transfer needs a team of two officers; one is named.", step=t.read.step)
 
 

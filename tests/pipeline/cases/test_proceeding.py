@@ -166,6 +166,7 @@ def test_two_officers_investigate():
     office = Office().file()
     assert "two officers" in office.refused("investigate", "2026-09-02", officers="Li")
     assert "two officers" in office.refused("investigate", "2026-09-02", officers=["Li", "Li"])
+    assert "two officers" in office.refused("investigate", "2026-09-02", officers=["Li", "ＬＩ"])
     assert office.take("investigate", "2026-09-02", officers="Li、Chen").state.officers == ("Li", "Chen")
 
 
@@ -202,11 +203,12 @@ def test_who_investigated_does_not_review_decide_or_host_the_hearing():
     office = Office().notified(complex="yes")
     office.take("hearing_notice", "2026-09-09", received_on="2026-09-09")
     for step, role in (("legal_review", "legal_reviewer"), ("decide", "leader")):
-        for name in ("Li", "Chen"):
+        for name in ("Li", "Chen", "chen ", "ＣＨＥＮ"):
             assert f"{name} investigated" in office.refused(step, "2026-09-20", by=Actor(name, role))
     office.take("hearing_request", "2026-09-10", requested_on="2026-09-10")
     office.take("hearing_schedule", "2026-09-10", received_on="2026-09-10", hearing_on="2026-09-21")
-    assert "Chen investigated" in office.refused("hearing_hold", "2026-09-21", host="Chen")
+    for host in ("Chen", "C hen"):
+        assert f"{host} investigated" in office.refused("hearing_hold", "2026-09-21", host=host)
 
 
 def test_a_complex_act_needs_legal_review_and_discussion():

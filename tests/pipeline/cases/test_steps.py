@@ -325,6 +325,19 @@ def test_a_pause_moves_the_last_day_by_its_length(office) -> None:
     assert not on_day(row, date(2027, 2, 28))["overdue"]
 
 
+def test_an_extension_beyond_the_standards_is_a_leaders(office) -> None:
+    office.dispatched()
+    office.violation()
+    office.ordered()  # until 2027-01-20
+    say = {"reason": "雨季"}
+    assert "lies after 2027-03-22" in refused(office, Kind.EXTENDED, REVIEWER, **say, due_on="2027-03-23")
+    office.do(Kind.EXTENDED, REVIEWER, **say, due_on="2027-02-20")
+    office.do(Kind.EXTENDED, REVIEWER, **say, due_on="2027-03-20")
+    assert "extended 2 times already" in refused(office, Kind.EXTENDED, REVIEWER, **say, due_on="2027-03-21")
+    office.do(Kind.EXTENDED, LEADER, **say, due_on="2027-12-31")
+    assert office.ledger.rows()[0]["due_at"] == "2027-12-31"
+
+
 def test_a_clock_set_back_moves_no_deadline(office) -> None:
     office.dispatched()
     office.violation()
