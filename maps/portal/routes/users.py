@@ -56,8 +56,10 @@ def reset(request: Request, person: Opens, form: Checked) -> Response:
 def disable(request: Request, person: Opens, form: Checked) -> Response:
     """Or, with ``enable``, let the account in again."""
     office, name, off = office_of(request), _text(form, "name"), not form.get("enable")
-    said = "{name} can no longer sign in; sessions and tokens have ended." if off else "{name} can sign in again."
-    return _done(request, person, lambda: _disable(office, person, name, off), lambda: both(said, name=name))
+    said = both("{name} can no longer sign in; sessions and tokens have ended.", name=name)
+    if not off:
+        said = both("{name} can sign in again.", name=name)
+    return _done(request, person, lambda: _disable(office, person, name, off), lambda: said)
 
 
 @router.post("/users/change")
