@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from flows.settings import Workspace
 from geodata.days import day_of
 from geodata.errors import GengXunError
 from geodata.words import both
+from maps.portal.message import of_reminders
 from pipeline.cases.case import Case, Part
 from pipeline.cases.events import SYSTEM, Event, Kind
 from pipeline.cases.ledger import Ledger
@@ -41,6 +42,17 @@ def run(office: Workspace, *, within_days: int | None = None, now: datetime | No
         "recounted": again,
         "refused": refused,
     }
+
+
+def sent(office: Workspace, found: Mapping[str, Any]) -> int:
+    """Send what ``run`` found to the channels of [notify]: numbers, last days, the portal's address. How many
+    cases; nothing is sent where nothing is due. Raises: WorkError."""
+    from flows.serve import notifier
+
+    if not found["reminders"]:
+        return 0
+    notifier(office.settings.notify.urls)(*of_reminders(found["reminders"], office.settings.portal.public_url))
+    return len({row["number"] for row in found["reminders"]})
 
 
 def _running(ledger: Ledger, last: str) -> Iterable[Case]:

@@ -44,6 +44,7 @@ def office_of(workspace: Workspace) -> Office:
         notify=notifier(workspace.settings.notify.urls),
         version=version("gengxun"),
         parks=workspace.parks,
+        notifies=bool(workspace.settings.notify.urls),
     )
 
 

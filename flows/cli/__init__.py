@@ -40,6 +40,7 @@ COMMANDS = {
     "publish": "work",
     "serve": "portal",
     "user": "portal",
+    "link": "links",
     "schedule": "work",
     "doctor": "doctor",
 }
@@ -65,6 +66,7 @@ SHORT = {
     "publish": "Write the pages to site/.",
     "serve": "The portal: pages, forms and field links for people.",
     "user": "Accounts of the portal: add, list, disable, reset.",
+    "link": "Field links: new, list, revoke.",
     "schedule": "Run the flows on their schedules until stopped.",
     "doctor": "What is missing or wrong on this machine, and the mend.",
 }

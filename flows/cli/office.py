@@ -16,6 +16,7 @@ from flows.cli.casework import district_code, today
 from flows.cli.data import JSON
 from flows.progress import step
 from flows.reminding import run as reminded
+from flows.reminding import sent
 from geodata.area import mu
 from geodata.errors import InputError
 from geodata.words import language, tr
@@ -32,10 +33,16 @@ BY = ("district", "township", "kind", "status", "verdict", "month")
 
 @click.command(cls=Command, help=tr("What is overdue, or due soon, by district and person: numbers and days only."))
 @click.option("--days", type=click.IntRange(0, 3650), help=tr("Look so many days ahead; left out: as in gengxun.toml."))
+@click.option("--send", is_flag=True, help=tr("Send it by the channels that [notify] names: numbers and days."))
 @JSON
-def remind(days: int | None, as_json: bool) -> None:
+def remind(days: int | None, send: bool, as_json: bool) -> None:
     office = settings.find()
+    if send and not office.settings.notify.urls:
+        raise InputError("{path}: [notify] names no channel; write one there, or leave --send out.",
+                         path=office.root / settings.FILE)  # fmt: skip
     found = reminded(office, within_days=days)
+    if send:
+        sent(office, found)
     if as_json:
         return emit(found)
     for (district, person), rows in groupby(found["reminders"], lambda r: (r["district_name"], r["person"])):

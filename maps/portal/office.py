@@ -39,7 +39,7 @@ class PortalSettings:
 @dataclass(frozen=True, eq=False)
 class Office:
     """parts_from: (case, part, path, *, crs, layer) → parts of a split. notify: (title, text) to the
-    channels that the settings name; does nothing where none is named."""
+    channels that the settings name; does nothing where none is named. notifies: one is named."""
 
     root: Path
     name: str
@@ -55,6 +55,7 @@ class Office:
     notify: Callable[[str, str], None]
     version: str
     parks: tuple[Park, ...] = ()
+    notifies: bool = False
 
     @property
     def today(self) -> date:

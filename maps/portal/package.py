@@ -132,6 +132,11 @@ def read_package(source: bytes | str | os.PathLike[str] | BinaryIO, name: str = 
         raise _damaged(said) from error
 
 
+def checked(kind: str, value: Any, name: str = "") -> Record:
+    """One record of ``kind`` as it came over the line. Raises: UnreadableFile naming the field that is wrong."""
+    return _record({**value, "kind": kind} if isinstance(value, dict) else value, 1, name)
+
+
 def _damaged(name: str) -> UnreadableFile:
     return UnreadableFile(
         "{path}: no package of the field page, damaged or cut off; export it again on the phone.", path=name

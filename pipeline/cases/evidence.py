@@ -38,7 +38,8 @@ DOWNWARD_PITCH_DEG = -70.0
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
 SHOTS = ("overview", "close", "corner", "inside", "after", "other", "")
-POSITION_SOURCES = ("exif", "phone", "manual", "none")
+POSITION_SOURCES = ("exif", "phone", "manual", "return", "none")
+"""phone: read at the shutter; return: when the system's camera had come back."""
 IN_PLACE = frozenset({"inside", "near", "facing"})
 
 
