@@ -12,13 +12,13 @@
    blob(id)                      → Blob or null (null as well for a receipted copy that made room on a full disk)
    draft(key), saveDraft(key, value | null), drafts() → {key: value}
    mark(id, state)               → kept (uploading only in memory, told to the other tabs)
-   space()                       → {free, low, known, persisted}; low: below 200 MB
+   space()                       → {free, low, known, persisted}; low: below 200 MB, or the room held ready is gone
    meta(key), setMeta(key, value)
    seen(link)                    data.json's link {server_now, expires_at}: the last server time and the end; clock() → of a record
    lock()                        → null | {code: 403 | 410 | "expired", at, expires_at}; setLock(code | null)
    adopt(numbers)                → how many unsent records of links that no longer work were taken over (same cases, same phone)
    gxPackage()                   → {blob, name, photos, records}: 离线包, originals + manifest.json
-   addEventListener("change")    detail: {what: put | mark | draft | lock | adopt | tidy, key} */
+   addEventListener("change")    detail: {what: put | mark | draft | lock | adopt | tidy | space, key} */
 (function () {
   "use strict";
   const PREFIX = "gengxun-field-", LOW = 200e6, DAY = 864e5, KEEP_DAYS = 30, VERSION = 1;
@@ -113,12 +113,16 @@
     if (kind === "photo" && !asked) { asked = true; persist(); }
     const row = Object.assign({}, record, { kind, key: keyOf(record), link: store.link, saved_at: new Date(now).toISOString(), state: { name: "waiting" } });
     try {
+      /* a full disk: first the reserve makes room, then the copies that the office has receipted, the others never */
       const kept = await write(row, blob).catch(async (error) => {
-        /* a full disk: the copies that the office has receipted make room, the others never */
+        if (!(await spendReserve())) { throw error; }
+        return again(() => write(row, blob));
+      }).catch(async (error) => {
         if (!full(error) || !(await makeRoom(blob ? blob.size : 0))) { throw error; }
-        return write(row, blob);
+        return again(() => write(row, blob));
       });
       loose.delete(row.key);
+      if (kind === "photo") { reserve(); }
       tellAll({ what: "put", key: row.key });
       return kept;
     } catch (error) {
@@ -141,6 +145,14 @@
         records.put(row);
       };
     }).then(() => kept);
+  }
+  /* a browser gives room back some seconds after the bytes were deleted */
+  async function again(run) {
+    for (const wait of [0, 1000, 2000, 3000, 4000]) {
+      await new Promise((done) => { setTimeout(done, wait); });
+      try { return await run(); } catch (error) { if (!full(error) || wait === 4000) { throw error; } }
+    }
+    return null;
   }
   const full = (error) => !!error && (error.name === "QuotaExceededError" || /quota|disk|space/i.test(error.message || ""));
   async function makeRoom(wanted) {
@@ -234,12 +246,45 @@
     try { if (navigator.storage && navigator.storage.persist) { store.persisted = await navigator.storage.persist(); } } catch (_) { /* not asked */ }
   }
   store.persisted = null;
+  /* Chromium answers "10 GB free" whatever the disk holds, until persistence was granted. So room for the next photos is
+     held ready by bytes of our own: where they cannot be written, or had to be given up, the disk is nearly full, for sure. */
+  store.reserveBytes = 24e6;
+  let reserved = null, spent = false, triedAt = 0;
+  async function reserve() {
+    if (reserved !== null && reserved !== false) { return; }
+    if (reserved === false && Date.now() - triedAt < 30000) { return; }
+    triedAt = Date.now();
+    reserved = "busy";
+    try {
+      const had = await within(here(), ["blobs"], "readonly", (t) => t.objectStore("blobs").count("reserve"));
+      if (!had) { await within(here(), ["blobs"], "readwrite", (t) => { t.objectStore("blobs").put(new Blob([new Uint8Array(store.reserveBytes)]), "reserve"); }); }
+      reserved = true;
+      if (spent) { spent = false; tell({ what: "space" }); }
+    } catch (_) {
+      reserved = false;
+      if (!spent) { spent = true; tell({ what: "space" }); }
+    }
+  }
+  async function spendReserve() {
+    const had = await within(here(), ["blobs"], "readonly", (t) => t.objectStore("blobs").count("reserve")).catch(() => 0);
+    if (!had) { return false; }
+    await within(here(), ["blobs"], "readwrite", (t) => { t.objectStore("blobs").delete("reserve"); });
+    reserved = false;
+    spent = true;
+    triedAt = Date.now();
+    tell({ what: "space" });
+    return true;
+  }
+  store.roomHeld = () => reserved === true;
   store.space = async () => {
+    if (reserved === false) { reserve(); }
+    let free = null;
     try {
       const { quota, usage } = await navigator.storage.estimate();
-      const free = Math.max(0, quota - usage);
-      return { free, low: free < LOW, known: true, persisted: store.persisted };
-    } catch (_) { return { free: null, low: false, known: false, persisted: store.persisted }; }
+      free = Math.max(0, quota - usage);
+    } catch (_) { /* plain http tells nothing */ }
+    if (spent) { free = Math.min(free === null ? Infinity : free, store.reserveBytes); }
+    return { free, low: free !== null && free < LOW, known: free !== null, persisted: store.persisted };
   };
 
   /* --- clock and end ------------------------------------------------------------------------------------- */
