@@ -201,11 +201,12 @@ def areas_of(person: Person, asked: str | None = None) -> list[str | None]:
     """The code prefixes to ask the ledger for, so that no more than the person's area comes back."""
     if not person.districts:
         return [asked or None]
+    mine = [code for code in person.districts if not any(code != o and code.startswith(o) for o in person.districts)]
     if not asked:
-        return list(person.districts)
+        return list(mine)
     if asked.startswith(person.districts):
         return [asked]
-    return [code for code in person.districts if code.startswith(asked)]
+    return [code for code in mine if code.startswith(asked)]
 
 
 def csrf_of(request: Request) -> str:
@@ -243,13 +244,19 @@ def csrf_fits(request: Request, given: str) -> bool:
 
 def check_origin(request: Request) -> None:
     """Raises: Refused where the browser itself says that another site sends this."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    if not same_origin(request):
         raise Refused
+
+
+def same_origin(request: Request) -> bool:
+    """By what browsers say of where a request comes from; what says nothing passes (the form's token decides)."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return False
     origin = request.headers.get("origin")
-    if origin and origin != "null":  # null: what browsers send for our own forms under no-referrer
-        ours = {request.headers.get("host", ""), urlsplit(office_of(request).portal.public_url).netloc}
-        if urlsplit(origin).netloc not in ours:
-            raise Refused
+    if not origin or origin == "null":  # null: what browsers send for our own forms under no-referrer
+        return True
+    ours = {request.headers.get("host", ""), urlsplit(office_of(request).portal.public_url).netloc}
+    return urlsplit(origin).netloc in ours
 
 
 def _before(request: Request) -> str:

@@ -132,7 +132,7 @@ def not_understood(request: Request, error: Exception) -> Response:
     wrong = "; ".join(f"{'.'.join(str(one) for one in item['loc'][1:])}: {item['msg']}" for item in error.errors()[:5])
     return pages.says(
         request,
-        422,
+        400 if request.url.path.startswith("/ogc") else 422,  # as OGC API wants it
         both("This cannot be used as it is"),
         both("Not understood: {wrong}", wrong=wrong),
         both("Nothing of it was written."),
