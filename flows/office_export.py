@@ -16,6 +16,7 @@ from geodata.area import M2_PER_MU
 from geodata.days import BEIJING, day_of
 from geodata.errors import GengXunError, InputError, WorkError
 from geodata.words import Text, both, language, tr
+from maps.qml import register_qml
 from pipeline import register, workbook
 from pipeline.cases import heads
 from pipeline.cases.case import Case
@@ -86,7 +87,7 @@ def _write(
         atomic.write_bytes(path, workbook.workbook(tr("register"), title, fields, values, footer))
         return []
     columns = [featurefile.Column(field.name, field.type, [row[n] for row in values]) for n, field in enumerate(fields)]
-    return featurefile.write(path, "register", shapes, columns, "EPSG:4490")
+    return featurefile.write(path, "register", shapes, columns, "EPSG:4490", style=register_qml(language()))
 
 
 def _cases(ledger: Ledger, numbers: Sequence[str], progress: Callable[[float], None]) -> Sequence[Case]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,8 +32,12 @@ class Column:
     values: Sequence[Any]
 
 
-def write(path: Path, layer: str, geometries: Sequence[Any], columns: Sequence[Column], crs: str) -> list[str]:
+def write(
+    path: Path, layer: str, geometries: Sequence[Any], columns: Sequence[Column], crs: str, *, style: str = ""
+) -> list[str]:
     """By suffix .gpkg or .shp; replaces ``path``. Returns the names of columns in which texts were cut (.shp).
+
+    style: a .qml of QGIS, which lies in the GeoPackage as its default, or beside the Shapefile.
 
     Raises: InputError for another suffix.
     """
@@ -44,7 +50,12 @@ def write(path: Path, layer: str, geometries: Sequence[Any], columns: Sequence[C
     with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
         file = Path(folder) / f"out{suffix}"
         _write(file, layer, geometries, columns, crs)
-        for part in PARTS if suffix == ".shp" else (suffix,):
+        if style and suffix == ".gpkg":
+            _keep_style(file, layer, style)
+        elif style:
+            file.with_suffix(".qml").write_text(style, encoding="utf-8")
+        beside = (".qml",) if style else ()
+        for part in (*beside, *PARTS) if suffix == ".shp" else (suffix,):
             made = file.with_suffix(part)
             if part == ".cpg" and not made.is_file():
                 made.write_text("UTF-8", encoding="ascii")
@@ -74,6 +85,30 @@ def _write(file: Path, layer: str, geometries: Sequence[Any], columns: Sequence[
         crs=crs,
         encoding="UTF-8",
     )
+
+
+STYLES = """CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256),
+f_table_schema TEXT(256), f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT,
+styleSLD TEXT, useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30),
+update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))"""
+"""The table that QGIS makes and looks for; it applies the default style when it opens the layer."""
+
+
+def _keep_style(file: Path, layer: str, style: str) -> None:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        column = connection.execute(
+            "SELECT column_name FROM gpkg_geometry_columns WHERE table_name = ?", (layer,)
+        ).fetchone()[0]
+        connection.execute(STYLES)
+        connection.execute(
+            "INSERT INTO gpkg_contents (table_name, data_type, identifier, description) "
+            "VALUES ('layer_styles', 'attributes', 'layer_styles', '')"
+        )
+        connection.execute(
+            "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
+            "styleQML, styleSLD, useAsDefault, description, owner) VALUES ('', '', ?, ?, 'gengxun', ?, '', 1, '', '')",
+            (layer, column, style),
+        )
 
 
 def _multi(geometry: Any) -> Any:

@@ -12,10 +12,12 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import JSONResponse, Response
 
+from geodata.words import language
 from maps.portal import access, answers, people
 from maps.portal.access import Person, SignedIn, allowed, areas_of, office_of, row_of, rows_of
 from maps.portal.answers import ERRORS, StageName, StatusName
 from maps.portal.store import journal
+from maps.qml import features_qml
 from pipeline import clues, inspection
 from pipeline.cases import now, story
 from pipeline.cases.rows import on_day
@@ -169,6 +171,12 @@ def scenes(request: Request, person: Annotated[Person, of("runs")]) -> Response:
             "crs": str(one.geobox.crs), "provenance": dict(one.provenance),
         })  # fmt: skip
     return JSONResponse({"scenes": found})
+
+
+@router.get("/cases.qml", include_in_schema=False)
+def style(person: SignedIn) -> Response:
+    """The style for the collection ``cases`` in QGIS."""
+    return Response(features_qml(language()), media_type="application/xml")
 
 
 @router.get("/links", responses={200: {"model": answers.Links}})
