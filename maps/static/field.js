@@ -163,6 +163,7 @@
     else if (gx.trouble) { now = ["amber", "warn", gx.trouble, right]; }
     else if (gx.camera.isLow()) { now = ["amber", "warn", gx.t("strip.low", { mb: gx.camera.free_mb }), right]; }
     else if (left < DAY) { now = ["amber", "clock", left < 36e5 ? gx.t("strip.expires_soon", { minutes: Math.max(1, Math.floor(left / 6e4)) }) : gx.t("strip.expires", { hours: Math.floor(left / 36e5) }), right]; }
+    else if (fades()) { now = ["amber", "warn", gx.t("strip.safari"), right]; }
     else if (gx.mode === "file") { now = ["ink", "paper", gx.t("strip.file"), right]; }
     else if (!gx.online) { now = ["ink", "offline", gx.t("strip.offline"), right]; }
     else if (c.moving) { now = ["green", "up", gx.t("strip.uploading"), gx.t("strip.progress", { done: c.sent, all: c.all })]; }
@@ -175,6 +176,8 @@
     const theme = document.querySelector("meta[name=theme-color]");
     theme.content = { ink: "#14201a", green: "#0b5a3e", amber: "#fff3cd", crimson: "#a1123f" }[now[0]];
   }
+  /* Safari is said to delete what pages keep after 7 days without a visit */
+  const fades = () => /^((?!Chrome|Chromium|CriOS|Android).)*Safari/.test(navigator.userAgent) && gx.data && gx.data.link.made_at && gxStore.now() - Date.parse(gx.data.link.made_at) > 5 * DAY && gx.upload.unsent().length > 0;
   const lastTaken = () => gx.records.reduce((at, r) => (r.taken_at > at ? r.taken_at : at), "") || null;
   function life() {
     if (!gx.data) { return; }
