@@ -67,9 +67,10 @@ def serving(root: Path, workers: int = 2) -> Iterator[str]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", "flows.serve:app", "--factory", "--port", str(port)]
     environment = os.environ | {"GENGXUN_WORKSPACE": str(root), "PREFECT_LOGGING_LEVEL": "ERROR"}
+    log = (root / "serving.log").open("wb")
     done = subprocess.Popen(
         [*command, "--workers", str(workers), "--log-level", "warning", "--no-access-log"],
-        env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        env=environment, cwd=ROOT, stdout=log, stderr=log, start_new_session=True,
     )  # fmt: skip
     try:
         base = f"http://127.0.0.1:{port}"
@@ -82,3 +83,4 @@ def serving(root: Path, workers: int = 2) -> Iterator[str]:
     finally:
         os.killpg(done.pid, signal.SIGTERM)
         done.wait(20)
+        log.close()
