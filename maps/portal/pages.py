@@ -132,7 +132,8 @@ def render(
 ) -> HTMLResponse:
     """``templates/portal/<template>``. It also gets frame, person, csrf, csrf_field, now (UTC) and today."""
     office = office_of(request)
-    person = person or getattr(request.state, "person", None)
+    if person is None and not request.url.path.startswith("/l/"):  # whoever opens a link is nobody of the office
+        person = access.signed_in_or_none(request)
     lang = lang_of(request)
     csrf = access.csrf_of(request)
     given = {

@@ -181,6 +181,14 @@ def test_what_is_no_account_is_said_in_a_sentence(office) -> None:
             people.add(office.store, name, role, areas, at=office.clock())
 
 
+def test_unknown_and_forbidden_pages_are_the_same(client, sign_in) -> None:
+    sign_in(client, "leader")
+    pages = [client.get(path) for path in ("/nothing", "/users", "/scripts/none.js", "/account/none")]
+    assert {one.status_code for one in pages} == {404}
+    assert len({re.sub(r'value="[0-9a-f]{128}"', "", one.text) for one in pages}) == 1
+    assert "leader" in pages[0].text
+
+
 @pytest.mark.parametrize("path", ["/nothing", "/case/x/y/z", "/api/nothing", "/static/none.css", "/scripts/none.js"])
 def test_unknown_addresses_have_one_body(client, sign_in, path: str) -> None:
     sign_in(client, "leader")
