@@ -1,4 +1,4 @@
-"""经过: what each kind of event says on a published page, with roles in place of persons, and no party."""
+"""经过: what each kind of event says; on a published page with roles in place of persons, and no party."""
 
 from __future__ import annotations
 
@@ -99,13 +99,15 @@ Rules = Callable[[date], Standards]
 @dataclass(frozen=True, eq=False)
 class Telling:
     """What events are told with. hidden: names and parties that no published page shows. clock_back: seq
-    of events that say an earlier time than the one before them."""
+    of events that say an earlier time than the one before them. named: people are told by their names,
+    as inside the office."""
 
     rules: Rules
     seen_by: Mapping[str, Inspection] = field(default_factory=dict)
     runs: Mapping[str, str] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
     clock_back: frozenset[int] = frozenset()
+    named: bool = False
 
     def free(self, value: Any) -> Text:
         """Text that people wrote, or a Text of ours, without the names known here."""
@@ -187,7 +189,9 @@ def _told(
     event: Event, title: Text, lines: Sequence[Text], telling: Telling, struck: Mapping[int, int],
     href: str | None = None, count: int = 1,
 ) -> Happening:  # fmt: skip
-    by = both("by {role}", role=both(ROLES.get(event.role, event.role)))
+    role = both(ROLES.get(event.role, event.role))
+    named = telling.named and event.role != "system"
+    by = both("{name} ({role})", name=event.by, role=role) if named else both("by {role}", role=role)
     part = str(event.payload.get("part") or "")
     parts = [both("part {part}", part=part)] if part else []
     told = [*parts, *lines, by]
@@ -230,7 +234,15 @@ def _files(events: Sequence[Event], telling: Telling, struck: Mapping[int, int])
     lines += [telling.free(text) for text in unique(doubts)[:3]]
     title = both("Photos received: {n}" if photos else "Papers received: {n}", n=len(events))
     told = _told(events[-1], title, lines, telling, struck, count=len(events))
-    return told if photos else replace(told, icon="paper")
+    files = tuple(
+        (
+            str(e.payload["sha256"]),
+            e.payload["kind"],
+            names.get(e.payload.get("title", "")) or paper(e.payload.get("title", "")),
+        )
+        for e in events
+    )
+    return replace(told, files=files, icon=told.icon if photos else "paper")
 
 
 # what stands in a title
@@ -327,8 +339,14 @@ def _postponed(event: Event, telling: Telling) -> Lines:
 
 
 def _verdict(event: Event, telling: Telling) -> Lines:
-    checked = event.payload.get("checked_on")
-    return [*([both("checked on {day}", day=checked)] if checked else []), *_reason(event, telling), *due_line(event)]
+    checked, party = event.payload.get("checked_on"), event.payload.get("party")
+    said: Lines = [both("party: {party}", party=party)] if party and telling.named else []
+    return [
+        *said,
+        *([both("checked on {day}", day=checked)] if checked else []),
+        *_reason(event, telling),
+        *due_line(event),
+    ]
 
 
 def _rechecked(event: Event, telling: Telling) -> Lines:
@@ -387,13 +405,22 @@ def _supplement(event: Event, telling: Telling) -> Lines:
 
 
 def _assigned(event: Event, telling: Telling) -> Lines:
-    return []  # to whom: a person
+    return _to_whom(event, telling)
+
+
+def _to_whom(event: Event, telling: Telling) -> Lines:
+    """A person: told inside the office only."""
+    return [both("to {name}", name=event.payload.get("to_whom", "?"))] if telling.named else []
+
+
+def _dispatched(event: Event, telling: Telling) -> Lines:
+    return [*_to_whom(event, telling), *_with_due(event, telling)]
 
 
 _LINES: Mapping[str, Callable[[Event, Telling], Lines]] = {
     Kind.CLUE: _clue,
     Kind.DATED: _dated,
-    Kind.DISPATCHED: _with_due,
+    Kind.DISPATCHED: _dispatched,
     Kind.ASSIGNED: _assigned,
     Kind.POSTPONED: _postponed,
     Kind.SPLIT: _split,

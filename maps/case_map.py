@@ -44,22 +44,21 @@ def render(page: CasePage, lang: str = "zh", frame: Frame | None = None) -> str:
     if frame is None:
         checked = None if page.seal is None else page.seal.ok
         frame = Frame(page_path(page.number), lang, "", page.as_of, checked, assets.names(), nav="cases")
-    drawn = assets.folium_parts(draw(page, frame.site), "gx_case")
+    return environment(frame.lang).get_template("case.html.j2").render(frame=frame, **values(page, frame))
+
+
+def values(page: CasePage, frame: Frame) -> dict[str, Any]:
+    """What the template needs beside the frame; of the Folium map ``map.html`` and ``map.script``."""
     shown = {one.id: one for one in page.scenes}
-    return (
-        environment(frame.lang)
-        .get_template("case.html.j2")
-        .render(
-            page=page,
-            frame=frame,
-            map=drawn,
-            data=assets.json_block(_data(page, frame), "gx-case-data"),
-            before=shown.get(page.before_id),
-            after=shown.get(page.after_id),
-            pictures=sum(scene.chip is not None for scene in page.scenes),
-            sensor=_sensor,
-        )
-    )
+    return {
+        "page": page,
+        "map": assets.folium_parts(draw(page, frame.site), "gx_case"),
+        "data": assets.json_block(_data(page, frame), "gx-case-data"),
+        "before": shown.get(page.before_id),
+        "after": shown.get(page.after_id),
+        "pictures": sum(scene.chip is not None for scene in page.scenes),
+        "sensor": _sensor,
+    }
 
 
 def draw(page: CasePage, site: str) -> folium.Map:

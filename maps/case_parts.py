@@ -98,7 +98,8 @@ class NextStep:
 @dataclass(frozen=True)
 class Happening:
     """One line of 经过. href: the page of the run that saw it, relative to the language's root; None = no
-    link. kind: of the event. icon: "" = none. count: events in this line. struck: corrected by a later one."""
+    link. kind: of the event. icon: "" = none. count: events in this line. struck: corrected by a later one.
+    files: (sha256, "photo" or "document" …, name) of the evidence that came."""
 
     seq: int
     at: datetime
@@ -110,6 +111,7 @@ class Happening:
     kind: str = ""
     count: int = 1
     struck: bool = False
+    files: tuple[tuple[str, str, Text], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ def case_page(
     runs: Mapping[str, str] | None = None,
     rules: Rules = standards,
     gates: Gates | None = None,
+    named: bool = False,
 ) -> CasePage:
     """The page of ``case``.
 
@@ -70,15 +71,16 @@ def case_page(
     clouds: {scene id: per cent of the patch under cloud}. verified: ``ledger.Verified``.
     runs: {inspection id: href of its page from the language's root}. rules: what is in force on a day.
     gates: of a part that waits for acceptance (``Ledger.gates``); None shows none before the closing.
+    named: inside the office, persons and parties are named.
     """
     first = flag_files.from_json(case.flags[0])
     told = tuple(sorted(events, key=lambda event: -event.seq))
     seen_by = {one.id: one for one in inspections}
     founding = next((seen_by[id_] for id_ in map(_inspection_id, reversed(told)) if id_ in seen_by), None)
     sure = cases.confidence(case)
-    telling = Telling(
-        rules, seen_by, runs or {}, hidden_names(told), frozenset(getattr(verified, "clock_back", ()) or ())
-    )
+    hidden = frozenset[str]() if named else hidden_names(told)
+    clock_back = frozenset(getattr(verified, "clock_back", ()) or ())
+    telling = Telling(rules, seen_by, runs or {}, hidden, clock_back, named)
     return CasePage(
         number=case.number,
         status=case.status,

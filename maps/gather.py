@@ -120,7 +120,7 @@ class Gathered:
         """{scene id: footprint in degrees}."""
         return {id: scene.geobox.extent.to_crs(DEGREES).geom for id, scene in self.scenes.items()}
 
-    def _frame(self, case: Case) -> Bounds:
+    def frame(self, case: Case) -> Bounds:
         """The ground that a case's pictures show."""
         flag = case.flags[0]
         return pictures.frame(case.geometry, gsd_m=flag["gsd_m"] or 0.0)
@@ -151,7 +151,7 @@ class Gathered:
 
     def chips(self, case: Case) -> dict[str, Picture]:
         """Pictures of the place on each date; the pair that founded the case shares one stretch."""
-        bounds = self._frame(case)
+        bounds = self.frame(case)
         size_px = self._size_px(case, bounds)
         founding = [case.flags[0]["change"][side] for side in ("before_id", "after_id")]
         found: dict[str, Picture] = {}
@@ -188,7 +188,7 @@ class Gathered:
 
     def _around(self, case: Case) -> list[tuple[BaseGeometry, str, str]]:
         """Parcels within the picture, cut to it: (geometry in degrees, label, kind)."""
-        frame = shapely.box(*self._frame(case))
+        frame = shapely.box(*self.frame(case))
         found = []
         for kind, names in SHOWN.items():
             for _, store in self.layers.parts.get(kind, []):

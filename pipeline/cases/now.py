@@ -132,6 +132,7 @@ def _legal(one: Any) -> dict[str, Any]:
     return {
         "step": str(one.step),
         "name": one.name,
+        "state": str(one.state),
         "roles": [str(r) for r in one.roles],
         "needs": dict(one.needs),
         "papers": dict(one.papers),
