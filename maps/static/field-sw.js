@@ -105,7 +105,7 @@ self.addEventListener("sync", (event) => { if (event.tag === "gx-upload") { even
 async function upload() {
   await self.gxStore.open(GX.link);
   await self.gxQueue.start({ base: ROOT });
-  await self.gxQueue.drain();
+  await self.gxQueue.kick(); /* the browser says that the network is back: no back-off */
   const left = (await self.gxStore.all()).some((row) => ["waiting", "retry"].includes(row.state.name));
   if (left && !self.gxQueue.status().stopped) { throw new Error("the browser tries again later"); }
 }

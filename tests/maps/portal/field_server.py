@@ -48,6 +48,7 @@ class Held:
     order: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     bytes_in: int = 0
+    close: bool = False  # a new connection for each piece
     answer: int | None = None  # to every question under the path
     answers: dict[str, int] = field(default_factory=dict)  # by method and first word of the path
     page: str = ""
@@ -160,17 +161,19 @@ class _Handler(BaseHTTPRequestHandler):
         total = int(found[3]) if found else int(self.headers["Content-Length"])
         with self.held.lock:
             part = self.held.parts.setdefault(key, bytearray())
-            if found and found[1] is not None and start != len(part) and key not in self.held.files:
+            if found and found[1] is not None and start > len(part) and key not in self.held.files:
                 offset = len(part)
                 self._body()
                 self._json(416, {"zh": "位置不对", "en": "wrong offset"}, {"Upload-Offset": str(offset)})
                 return
             if not found:
                 del part[:]
+        at = start
         for chunk in self._chunks():
             with self.held.lock:
-                if key not in self.held.files:
-                    part.extend(chunk)
+                if key not in self.held.files and at + len(chunk) > len(part):
+                    part.extend(chunk[max(0, len(part) - at) :])
+            at += len(chunk)
         with self.held.lock:
             if key not in self.held.files:
                 if len(part) < total:
@@ -274,10 +277,15 @@ window.states = async () => Object.fromEntries((await gxStore.all()).map((row) =
 """
 
 
-def settled(page, names: str = "sent", timeout_s: float = 60) -> None:
+def until(page, script: str, arg=None, tries: int = 600) -> None:
+    """Until a script of the page, which may give a promise, gives something true."""
+    for _ in range(tries):
+        if page.evaluate(script, arg):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(script, page.evaluate("gxStore.all()"))
+
+
+def settled(page, names: str = "sent") -> None:
     """Until every record of the page is in one of the states named."""
-    page.wait_for_function(
-        "(names) => gxStore.all().then((rows) => rows.length > 0 && rows.every((row) => names.includes(row.state.name)))",
-        arg=names.split(),
-        timeout=timeout_s * 1000,
-    )
+    until(page, "(names) => states().then((found) => Object.values(found).every((one) => names.includes(one)))", names)
