@@ -66,7 +66,7 @@ SHORT = {
     "publish": "Write the pages to site/.",
     "serve": "The portal: pages, forms and field links for people.",
     "user": "Accounts of the portal: add, list, disable, reset.",
-    "link": "Field links: new, list, revoke.",
+    "link": "Field links: new, list, revoke, rotate.",
     "schedule": "Run the flows on their schedules until stopped.",
     "doctor": "What is missing or wrong on this machine, and the mend.",
 }

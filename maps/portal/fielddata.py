@@ -11,11 +11,12 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
 import shapely
-from shapely.geometry import Point, mapping
+from shapely.geometry import Point, Polygon, mapping
 from shapely.geometry.base import BaseGeometry
 
 from geodata.area import mu
@@ -117,8 +118,7 @@ def _due(office: Office, case: Case) -> dict[str, Any] | None:
     if not days:
         return None
     first = min(days)
-    left = (np.datetime64(first) - np.datetime64(office.today.isoformat())).astype(int)
-    return {"on": first, "days_left": int(left)}
+    return {"on": first, "days_left": (date.fromisoformat(first) - office.today).days}
 
 
 def _task(case: Case) -> dict[str, str] | None:
@@ -150,14 +150,14 @@ def _part(office: Office, part: Part) -> dict[str, Any]:
 def corners(geometry: BaseGeometry) -> list[tuple[float, float, str]]:
     """The four boundary points most distant from one another, (lon, lat, "NE" …), clockwise from north."""
     hull = geometry.convex_hull
-    if hull.geom_type != "Polygon":
+    if not isinstance(hull, Polygon):
         return []
     shrink = math.cos(math.radians(hull.centroid.y))
     ring = shapely.segmentize(hull.exterior, hull.exterior.length / 32)
     points = shapely.get_coordinates(ring)[:-1]
     flat = points * (shrink, 1.0)
     apart = np.hypot(*(flat[:, None] - flat[None]).transpose(2, 0, 1))
-    chosen = list(np.unravel_index(int(apart.argmax()), apart.shape))
+    chosen = [int(n) for n in np.unravel_index(int(apart.argmax()), apart.shape)]
     while len(chosen) < 4:
         chosen.append(int(apart[:, chosen].min(axis=1).argmax()))
     middle = np.array([hull.centroid.x * shrink, hull.centroid.y])
@@ -213,7 +213,9 @@ def _access(office: Office, ground: BaseGeometry) -> list[float]:
     box = shapely.box(middle.x - reach * stretch, middle.y - reach, middle.x + reach * stretch, middle.y + reach)
     roads = [shape for shape, code, _ in _survey(office, box) if code.startswith(ROADS)]
     nearest = min(roads, key=lambda road: road.distance(ground), default=None)
-    point = Point(middle) if nearest is None else shapely.ops.nearest_points(ground, nearest)[1]
+    point = (
+        Point(middle) if nearest is None else Point(shapely.get_coordinates(shapely.shortest_line(ground, nearest))[1])
+    )
     lon, lat = to_gcj02(point.x, point.y)
     return [round(lon, 4), round(lat, 4)]
 

@@ -54,7 +54,7 @@ def new(request: Request, person: Allowed, form: Checked) -> Response:
     fielddata.prepare(office, made.cases)
     base = office.portal.public_url or str(request.base_url)
     address = links.address(base, made.id, secret)
-    said = _send(office, made, address) if form.get("send") == "1" else {}
+    sent, wrong = _send(office, made, address) if form.get("send") == "1" else ("", "")
     return pages.render(
         request,
         "link_made.html.j2",
@@ -66,7 +66,8 @@ def new(request: Request, person: Allowed, form: Checked) -> Response:
         qr=style.Markup(links.qr_svg(address)),
         made=style.moment(made.made_at),
         ends=style.moment(made.expires_at),
-        **{"sent": "", "problem": "", **said},
+        sent=sent,
+        problem=wrong,
     )
 
 
@@ -77,13 +78,13 @@ def _days(text: str, usual: int) -> float:
         raise InputError("{days}: is no number of days; write 7.", days=text[:20]) from None
 
 
-def _send(office: Office, made: Link, address: str) -> dict[str, str]:
-    """By the office's channels: number, due day and link, nothing else."""
+def _send(office: Office, made: Link, address: str) -> tuple[str, str]:
+    """(sent, or what went wrong): by the office's channels; number, due day and link, nothing else."""
     try:
         office.notify(*message.of_link(office.ledger, made, address))
     except WorkError as error:
-        return {"problem": str(error)}
-    return {"sent": tr("Sent by the channels of the office.")}
+        return "", str(error)
+    return tr("Sent by the channels of the office."), ""
 
 
 @router.post("/links/{id}/revoke")
