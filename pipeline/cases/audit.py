@@ -131,9 +131,9 @@ def _chain(connection: sa.Connection) -> Chain:
         seq, at, previous_hash, own = row[SEQ], row[AT], row[-2], row[-1]
         if bad is None and (seq != place or previous_hash != previous or own != sha256(bytes_of(row)).hexdigest()):
             bad = place
-        if at < last_at:
+        if isinstance(at, str) and at < last_at:
             back.append(seq)
-        previous, last_at = own, at
+        previous, last_at = own, at if isinstance(at, str) else last_at
     return place, previous, bad, tuple(back)
 
 
@@ -274,5 +274,10 @@ def _where(row: Difference, last: int, flagged: Mapping[str, int] | None = None)
     flagged: {flag: seq}, for rows that have none of their own."""
     now, then = row
     told = then or now or {}
-    seq = told.get("seq") or (flagged or {}).get(told.get("flag", "")) or last + 1
-    return last + 1 if now is not None and (now.get("seq") or 0) > last else int(seq)
+    seq = _whole(told.get("seq")) or (flagged or {}).get(told.get("flag", "")) or last + 1
+    return last + 1 if now is not None and (_whole(now.get("seq")) or 0) > last else seq
+
+
+def _whole(value: Any) -> int | None:
+    """None for what somebody put into a column of numbers that is none."""
+    return value if isinstance(value, int) else None

@@ -19,7 +19,8 @@ VIOLATION = "violation"
 class Facts:
     """A case (or part) on the day of a step. Areas in m²; papers: type keys of the documents it holds.
 
-    verdict: key of the ground check's verdict, None before it. outcome: how a verdict without wrong will end the part. checked_at: when that was.
+    verdict: key of the ground check's verdict, None before it; outcome: how one without wrong will end the part.
+    checked_at: when that was.
     ordered: an order to correct was served. due_at: the last day of the rectification.
     corrected_at: when the ground was put right, by the report that was accepted or is before acceptance.
     """

@@ -12,9 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from geodata.days import BEIJING
-from geodata.errors import InputError, WorkError
+from geodata.errors import InputError, LedgerDamaged, WorkError
 from pipeline.cases import tables
 from pipeline.cases.case import Case, evolve, replay
+from pipeline.cases.database import name_of
 from pipeline.cases.events import GENESIS, SCHEMA_VERSION, Actor, Event, Kind, from_row, row_hash, to_row
 from pipeline.cases.projecting import insert
 from pipeline.flags import Flag
@@ -28,25 +29,46 @@ class Writing:
     """Appends to the ledger inside the transaction of ``connection``; ``finish`` writes it out."""
 
     def __init__(self, connection: sa.Connection, now: datetime, by: Actor) -> None:
+        """Raises: LedgerDamaged where the last event is not what was written: nothing is built on it."""
         self.connection, self.now, self.by = connection, now, by
-        events = tables.events
-        last = connection.execute(
-            sa.select(events.c.seq, events.c.hash, events.c.at).order_by(events.c.seq.desc()).limit(1)
-        ).first()
-        self.seq: int = 0 if last is None else last.seq
-        self.hash: str = GENESIS if last is None else last.hash
+        self.seq, self.hash = self._tail()
         self.cases: dict[str, Case] = {}
         self.latest: dict[str, int] = {}
         self.existing: set[str] = set()
         self.issued: dict[str, int] = {}
         self.rows: dict[sa.Table, list[dict[str, Any]]] = defaultdict(list)
 
+    def _tail(self) -> tuple[int, str]:
+        """seq and hash of the last event, which is hashed anew and must follow on the one before it."""
+        events = tables.events
+        last = self.connection.execute(sa.select(events).order_by(events.c.seq.desc()).limit(2)).mappings().all()
+        if not last:
+            return 0, GENESIS
+        before = last[1] if len(last) > 1 else {"seq": 0, "hash": GENESIS}
+        if (before["seq"], before["hash"]) != (last[0]["seq"] - 1, last[0]["previous_hash"]):
+            raise self._damaged(last[0])
+        return last[0]["seq"], str(self._as_written(last[0])["hash"])
+
+    def _as_written(self, row: Mapping[Any, Any]) -> Mapping[Any, Any]:
+        if row["hash"] != row_hash(row):
+            raise self._damaged(row)
+        return row
+
+    def _damaged(self, row: Mapping[Any, Any]) -> LedgerDamaged:
+        return LedgerDamaged(
+            "{path}: event {seq} is not what was written, and nothing is written on it; see gengxun verify, restore a"
+            " backup.",
+            path=name_of(self.connection.engine),
+            seq=row["seq"],
+        )
+
     def load(self, numbers: Collection[str]) -> None:
-        """The cases that exist already, as they stand."""
+        """The cases that exist already, as they stand. Raises: LedgerDamaged for an event of theirs that was changed."""
         column = tables.events.c.case
         for some in _batched(sorted(set(numbers) - set(self.cases)), 500):
             query = sa.select(tables.events).where(column.in_(some)).order_by(tables.events.c.seq)
-            found = replay(from_row(row) for row in self.connection.execute(query).mappings())
+            rows = self.connection.execute(query).mappings()
+            found = replay(from_row(self._as_written(row)) for row in rows)
             self.cases |= found
             self.existing |= set(found)
 

@@ -29,6 +29,7 @@ from pipeline.cases.events import (
     SYSTEM,
     Actor,
     Event,
+    Kind,
     canonical_bytes,
     from_row,
     row_hash,
@@ -326,6 +327,49 @@ def test_a_projection_that_differs_is_found_in_any_column(path, table):
         assert not found.ok, column
         assert found.first_bad is not None
         assert any(said.startswith(table.name) for said in found.differences)
+
+
+@pytest.mark.parametrize("junk", [b"\x00\xff", b"", "abc"])
+@pytest.mark.parametrize("table", [tables.events, *tables.PROJECTIONS], ids=lambda table: table.name)
+def test_what_is_no_number_in_a_column_of_numbers_is_a_finding(path, table, junk):
+    a_whole_life(path).ledger.close()
+    last = f"(SELECT max(rowid) FROM {table.name})"
+    names = [c.name for c in table.columns if c.name == "at" or isinstance(c.type, sa.Integer | sa.Float)]
+    for column in names:
+        copy = path.with_name(f"{table.name}-{column}.db")
+        with sqlite3.connect(path) as source, sqlite3.connect(copy) as target:
+            source.backup(target)
+        change = (f'UPDATE {table.name} SET "{column}" = ? WHERE rowid = {last}', (junk,))
+        try:
+            tampered(copy, "PRAGMA foreign_keys=off", change)
+        except sqlite3.IntegrityError:  # a key that SQLite itself keeps a number
+            continue
+        with Ledger(copy) as other:
+            assert not other.verify().ok, column
+
+
+# --- writing on what was tampered with -----------------------------------------------------------
+
+FIRST = "430321-2026-00001"
+TAMPERING = {
+    "the last event": ("UPDATE events SET by = 'x' WHERE seq = 3", FIRST, 3),
+    "its link": ("UPDATE events SET previous_hash = hash WHERE seq = 3", FIRST, 3),
+    "the one before it": ("UPDATE events SET hash = previous_hash WHERE seq = 2", "430321-2026-00002", 3),
+    "one that is gone": ("DELETE FROM events WHERE seq = 2", "430321-2026-00002", 3),
+    "an event of the case": ("UPDATE events SET payload = replace(payload, '疑似', '确认') WHERE seq = 2", FIRST, 2),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERING)
+def test_nothing_is_written_on_what_was_tampered_with(ledger, path, what):
+    three_events(ledger)
+    statement, number, seq = TAMPERING[what]
+    tampered(path, "PRAGMA foreign_keys=off", statement)
+    with pytest.raises(LedgerDamaged, match=f"event {seq} is not what was written"):
+        ledger.act(number, Kind.NOTE, {"text": "备注"}, Actor("甲", "leader"))
+    if what != "an event of the case":
+        with pytest.raises(LedgerDamaged, match=f"event {seq} "):
+            ledger.record(inspection("c", "d"), [], SYSTEM)
 
 
 def test_a_row_taken_from_a_projection_is_found(ledger, path):
