@@ -157,7 +157,7 @@ def _rectified(case: Case, part: Part, rules: Standards, lang: str) -> dict[str,
         "CCMJ": demolished or sum(p.demolished_m2 for p in part.proceedings.values()) or None,
         "FGMJ": _mu(part.ground["farmland_gross_m2"]) if restored else None,
         "ZGFS": rule.name[lang] if rule else None,
-        "ZGQX": part.due["on"] if part.due else None,
+        "ZGQX": part.rectify_by["on"] if part.rectify_by else None,
         "ZGZT": tr(part.status.value, lang),
         "YSRQ": _day(accepted),
         "XHRQ": _day(max(p.closing["at"] for p in case.parts if p.closing)) if closed and accepted else None,
@@ -175,7 +175,7 @@ def _remarks(case: Case, part: Part, lang: str) -> str:
         said.append(tr("relapses {n}", lang, n=case.relapses))
     if case.dismissed:
         said.append(str(case.dismissed["reason"]))
-    if part.due and part.due["provisional"]:
+    if part.rectify_by and part.rectify_by["provisional"]:
         said.append(tr("due day provisional", lang))
     return "；".join(said) if lang == "zh" else "; ".join(said)
 

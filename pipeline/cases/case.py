@@ -41,7 +41,8 @@ Of = TypeVar("Of")
 class Part:
     """A part of the ground. ground: ``overlay.Occupied`` as JSON (geometry in EPSG:4490, areas in m²).
 
-    due: {"what", "on" (ISO day), "provisional", "from", "n", "unit"}. paused_on: ISO day, "" when not.
+    due: {"what", "on" (ISO day), "provisional", "from", "n", "unit"}; rectify_by: the last one for the rectification,
+    kept when acceptance is due. paused_on: ISO day, "" when not.
     verdict, order, report: payloads of the events that gave them, with at, by and seq; None before.
     evidence, rechecks, postponed: the like, in order. doers: who checked, ruled, ordered, reported or
     brought proof. since: seq of the event that opened it again, 0 before the first. resumed_on: ISO day.
@@ -52,6 +53,7 @@ class Part:
     ground: Payload
     assignee: str = ""
     due: Payload | None = None
+    rectify_by: Payload | None = None
     paused_on: str = ""
     verdict: Payload | None = None
     order: Payload | None = None
@@ -164,7 +166,7 @@ def evolve(case: Case | None, event: Event) -> Case:
     if kind in _OF_CASE:
         return _OF_CASE[kind](case, event, told)
     step = _OF_PART[kind]
-    parts = tuple(step(p, told) if whole or p.id == named else p for p in case.parts)
+    parts = tuple(_rectify_by(step(p, told)) if whole or p.id == named else p for p in case.parts)
     return replace(case, parts=parts, overrides=case.overrides + bool(told.get("overridden")))
 
 
@@ -231,7 +233,7 @@ def _dispatched(case: Case, event: Event, told: Payload) -> Case:
 
 
 FRESH: Mapping[str, Any] = {
-    "verdict": None, "order": None, "report": None, "outcome": "", "closing": None, "paused_on": "", "doers": (),
+    "verdict": None, "order": None, "rectify_by": None, "report": None, "outcome": "", "closing": None, "paused_on": "", "doers": (),
 }  # fmt: skip
 """What of a part begins anew when it is opened again; evidence and re-checks stay on record."""
 
@@ -290,6 +292,13 @@ _OF_CASE: Mapping[Kind, Callable[[Case, Event, Payload], Case]] = {
 }
 
 # what an event does to one part
+
+
+def _rectify_by(part: Part) -> Part:
+    runs = part.due
+    if runs is part.rectify_by or runs is None or runs["what"] != "rectify":
+        return part
+    return replace(part, rectify_by=runs)
 
 
 def _done_by(part: Part, told: Payload) -> tuple[str, ...]:
