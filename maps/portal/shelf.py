@@ -10,8 +10,8 @@ import json
 import os
 import threading
 import zlib
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -30,19 +30,23 @@ from pipeline.cases.database import reading
 from pipeline.cases.slim import changed
 from pipeline.inspection import Inspection, from_json
 
-KEPT = 12
+KEPT = 24
 """Areas, days and languages kept ready at once."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ready:
     """The overview of one area, all but what depends on who asks. block: what the scripts draw from, as
-    the page has it; deflated: the same, compressed once for all; map: of Folium. tag changes with any of it."""
+    the page has it; deflated: the same, compressed once for all; map: of Folium. waiting: how many
+    (parts of) cases have a status; proceedings: how many cases have one in that state. tag changes
+    with any of it."""
 
     tag: str
     page: overview.OverviewPage
     columns: Columns
     by: str
+    waiting: Mapping[str, int]
+    proceedings: Mapping[str, int]
     block: bytes
     deflated: bytes
     map: assets.FoliumParts
@@ -65,6 +69,7 @@ class Shelf:
         self._scenes: tuple[str, ...] = ()
         self.lock = threading.Lock()
         self._ready: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._making: dict[tuple[Any, ...], threading.Lock] = {}
         self._runs = _Runs(-1, (), None)
 
     def refresh(self) -> tuple[int, str]:
@@ -113,7 +118,9 @@ class Shelf:
         block = str(assets.json_block(drawn, "gx-data")).encode()
         map_ = assets.folium_parts(overview.base_map(units, rows))
         page = replace(page, rows=rows[:1])  # all of them stand in the columns
-        return Ready(tag, page, columns, drawn["by"], block, deflated(block), map_)
+        waiting = Counter(status for row in rows for status in row["parts"] or (row["status"],))
+        proceedings = Counter(row["proceeding"] for row in rows if row["proceeding"])
+        return Ready(tag, page, columns, drawn["by"], waiting, proceedings, block, deflated(block), map_)
 
     def _districts(self, person: Person, layers: tuple[str, ...]) -> list[District]:
         def read() -> list[District]:
@@ -152,17 +159,30 @@ class Shelf:
         except FileNotFoundError:
             return ()
 
+    def kept(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """What ``make`` made of the ledger, the law and the day as they are now, once for all who ask with
+        this key. ``make`` returns no None."""
+        law = self.office.root / "law"
+        files = tuple(sorted((path.name, path.stat().st_mtime_ns) for path in law.glob("*")))
+        return self._kept(("ready", self.refresh(), self.office.today, files, *key), make)
+
     def _kept(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         with self.lock:
             if key in self._ready:
                 self._ready.move_to_end(key)
                 return self._ready[key]
-        made = make()
-        with self.lock:
-            self._ready[key] = made
-            while len(self._ready) > KEPT:
-                self._ready.popitem(last=False)
-        return made
+            alone = self._making.setdefault(key, threading.Lock())
+        with alone:  # of many who ask at once, one makes it
+            held = self._ready.get(key)
+            if held is not None:
+                return held
+            made = make()
+            with self.lock:
+                self._ready[key] = made
+                self._making.pop(key, None)
+                while len(self._ready) > KEPT:
+                    self._ready.popitem(last=False)
+            return made
 
 
 _SHELVES: WeakKeyDictionary[Office, Shelf] = WeakKeyDictionary()

@@ -1,41 +1,26 @@
-"""What waits for a person of a role, as the overview says it: from where the cases of the area stand."""
+"""轮到您处理 on the overview: how much waits for a person; ``todo`` lists it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from geodata.words import tr
-from maps import style
 from maps.overview import Turn
-from maps.overview_cases import Columns
 from maps.portal.access import Person
-from pipeline.cases.case import Status
-from pipeline.cases.events import Role
-
-WORDS: Mapping[Status, str] = {
-    Status.REPORTED: "Reported done, a second person accepts",
-    Status.SUSPECTED: "Suspected, to confirm and dispatch",
-    Status.DISPATCHED: "To check on the ground",
-    Status.RECTIFYING: "Being rectified",
-}
-TURN: Mapping[Role, tuple[Status, ...]] = {
-    Role.REVIEWER: (Status.REPORTED, Status.SUSPECTED),
-    Role.ADMINISTRATOR: (Status.REPORTED, Status.SUSPECTED),
-    Role.REMOTE_SENSING: (Status.SUSPECTED,),
-    Role.DISTRICT_OFFICER: (Status.DISPATCHED, Status.RECTIFYING),
-    Role.FIELD_INSPECTOR: (Status.DISPATCHED, Status.RECTIFYING),
-}
+from maps.portal.shelf import Ready
+from maps.portal.todo import LAW, TURN, WORDS
+from pipeline.cases.table import Status
 
 
-def turns(person: Person, columns: Columns, lang: str) -> tuple[Turn, ...]:
-    order = list(style.STATUSES)
-    return tuple(
-        Turn(
-            tr(WORDS[status], lang),
-            int((columns.status == order.index(status)).sum()),
-            f"/overview?{urlencode({'s': status, 'v': 'list'})}",
-            status,
-        )
-        for status in TURN.get(person.role, ())
-    )
+def turns(person: Person, ready: Ready, lang: str) -> tuple[Turn, ...]:
+    """A line a kind of work, with the same counts as the to-do list. A split case counts by its parts."""
+    found = [_of_status(status, ready, lang) for status in TURN.get(person.role, ())]
+    states, what = LAW.get(person.role, ((), ""))
+    if states:
+        found.append(Turn(tr(what, lang), sum(ready.proceedings.get(state, 0) for state in states), "/todo"))
+    return tuple(found)
+
+
+def _of_status(status: Status, ready: Ready, lang: str) -> Turn:
+    href = f"/overview?{urlencode({'s': status, 'v': 'list'})}"
+    return Turn(tr(WORDS[status], lang), ready.waiting.get(str(status), 0), href, status)

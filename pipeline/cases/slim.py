@@ -37,7 +37,8 @@ class Changed:
 def changed(ledger: Ledger, seq: int = 0, hash: str = "") -> Changed:
     """Rows of the cases that changed after event ``seq``, in one look at the ledger.
 
-    Keys: ``COLUMNS``, ``TEXTS`` and ``FIGURES``, as ``rows.case_row`` has them. All cases come where the
+    Keys: ``COLUMNS``, ``TEXTS`` and ``FIGURES``, as ``rows.case_row`` has them; ``proceeding``, the state of the
+    latest one or None; ``parts``, the status of each part of a case that was split, else (). All cases come where the
     event ``seq`` no longer has that hash (another ledger lies there by now, or an older copy of it).
     """
     events = tables.events.c
@@ -60,7 +61,7 @@ def changed(ledger: Ledger, seq: int = 0, hash: str = "") -> Changed:
 def _query(dialect: str) -> sa.Select[Any]:
     """The few values out of the stored row, read where it lies: the rest of it is long."""
     row = tables.cases.c.row
-    names = (*TEXTS, *FIGURES)
+    names = (*TEXTS, *FIGURES, "proceeding", "parts")
     if dialect == "postgresql":
         whole = sa.cast(row, sa.JSON)
         picked: sa.ColumnElement[Any] = sa.cast(sa.func.json_build_array(*(whole[name] for name in names)), sa.Text)
@@ -71,4 +72,7 @@ def _query(dialect: str) -> sa.Select[Any]:
 
 def _row(found: Any) -> dict[str, Any]:
     *plain, picked = found
-    return dict(zip((*COLUMNS, *TEXTS, *FIGURES), (*plain, *json.loads(picked)), strict=True))
+    *few, proceeding, parts = json.loads(picked)
+    row = dict(zip((*COLUMNS, *TEXTS, *FIGURES), (*plain, *few), strict=True))
+    state = proceeding["status"] if proceeding else None
+    return {**row, "proceeding": state, "parts": tuple(part["status"] for part in parts)}

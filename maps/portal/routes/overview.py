@@ -34,7 +34,7 @@ PICTURE_PX = 192
 def show(request: Request, person: Looking) -> Response:
     office, lang = office_of(request), pages.lang_of(request)
     ready = shelf_of(office).ready(person, lang)
-    waits = turns(person, ready.columns, lang)
+    waits = turns(person, ready, lang)
     frame = pages.frame_of(request, person, "overview")
     tag = _tag(ready.tag, lang, person, waits, str(frame.assets), str(request.query_params))
     if request.headers.get("if-none-match") == tag:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pipeline.cases.events import Kind
 from pipeline.cases.ledger import Ledger
 from pipeline.cases.slim import COLUMNS, FIGURES, TEXTS, changed
 from tests.pipeline.cases import lives
+from tests.pipeline.cases.lives import OFFICER
 
 
 def test_an_empty_ledger_has_nothing(tmp_path) -> None:
@@ -22,7 +24,20 @@ def test_values_are_those_of_the_whole_rows(tmp_path) -> None:
     assert found.whole
     assert len(found.rows) == len(whole) > 1
     for row in found.rows:
-        assert row == {name: whole[row["number"]][name] for name in (*COLUMNS, *TEXTS, *FIGURES)}
+        full = whole[row["number"]]
+        told = {name: full[name] for name in (*COLUMNS, *TEXTS, *FIGURES)}
+        assert row == told | {"proceeding": full["proceeding"] and full["proceeding"]["status"], "parts": ()}
+
+
+def test_of_a_split_case_the_status_of_each_part(tmp_path) -> None:
+    office = lives.Office(tmp_path / "ledger.db")
+    office.found()
+    office.dispatched()
+    office.do(Kind.SPLIT, OFFICER, parts=lives.halves(office.ledger.case(lives.FIRST).parts[0].ground))
+    (row,) = [row for row in changed(office.ledger).rows if row["parts"]]
+    (full,) = [full for full in office.ledger.rows() if full["parts"]]
+    assert row["number"] == full["number"]
+    assert list(row["parts"]) == [part["status"] for part in full["parts"]]
 
 
 def test_only_what_changed_since_comes_again(tmp_path) -> None:
