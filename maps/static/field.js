@@ -12,7 +12,9 @@
   async function sawServer(answer) {
     const live = !answer.headers.get("X-Gx-From-Cache");
     if (live) { gap = Date.now() - Date.parse(answer.headers.get("X-Gx-Now") || gx.data.link.server_now); gxStore.saveDraft("clock", { gap }).catch(() => {}); }
-    await gxStore.seen(gx.data.link, live).catch(() => {});
+    /* a 304 brings the kept body again: only the header is of now */
+    const now = (live && answer.headers.get("X-Gx-Now")) || gx.data.link.server_now;
+    await gxStore.seen(Object.assign({}, gx.data.link, { server_now: now }), live).catch(() => {});
   }
   gx.clock = () => gxStore.clock();
   /* how far the phone's clock was from the server's when they last met, in ms */
