@@ -233,7 +233,8 @@ def _dispatched(case: Case, event: Event, told: Payload) -> Case:
 
 
 FRESH: Mapping[str, Any] = {
-    "verdict": None, "order": None, "rectify_by": None, "report": None, "outcome": "", "closing": None, "paused_on": "", "doers": (),
+    "verdict": None, "order": None, "rectify_by": None, "report": None, "outcome": "", "closing": None, "paused_on": "",
+    "doers": (),
 }  # fmt: skip
 """What of a part begins anew when it is opened again; evidence and re-checks stay on record."""
 

@@ -63,7 +63,7 @@ class Writing:
         )
 
     def load(self, numbers: Collection[str]) -> None:
-        """The cases that exist already, as they stand. Raises: LedgerDamaged for an event of theirs that was changed."""
+        """The cases that exist already, as they stand. Raises: LedgerDamaged where an event of theirs was changed."""
         column = tables.events.c.case
         for some in _batched(sorted(set(numbers) - set(self.cases)), 500):
             query = sa.select(tables.events).where(column.in_(some)).order_by(tables.events.c.seq)

@@ -354,9 +354,9 @@ FIRST = "430321-2026-00001"
 TAMPERING = {
     "the last event": ("UPDATE events SET by = 'x' WHERE seq = 3", FIRST, 3),
     "its link": ("UPDATE events SET previous_hash = hash WHERE seq = 3", FIRST, 3),
-    "the one before it": ("UPDATE events SET hash = previous_hash WHERE seq = 2", "430321-2026-00002", 3),
+    "the one before it": ("UPDATE events SET hash = 'x' || hash WHERE seq = 2", "430321-2026-00002", 3),
     "one that is gone": ("DELETE FROM events WHERE seq = 2", "430321-2026-00002", 3),
-    "an event of the case": ("UPDATE events SET payload = replace(payload, '疑似', '确认') WHERE seq = 2", FIRST, 2),
+    "an event of the case": ("UPDATE events SET payload = payload || ' ' WHERE seq = 2", FIRST, 2),
 }
 
 
