@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 
 from maps.portal import people
 from maps.portal.office import Office
@@ -26,6 +28,8 @@ from pipeline.cases.events import Actor, Role
 
 COOKIE, BEFORE = "gx_session", "gx_before"
 """The session; and what a form is bound to before there is one."""
+
+LARGEST_FORM = 1024 * 1024
 
 _ALL = frozenset(Role) - {Role.SYSTEM}
 _SENSING, _ADMIN = Role.REMOTE_SENSING, Role.ADMINISTRATOR
@@ -218,8 +222,16 @@ def csrf_of(request: Request) -> str:
 
 
 async def checked_form(request: Request) -> FormData:
-    """The form, after it was shown to come from a page of ours. Raises: Refused."""
+    """The form, after it was shown to come from a page of ours. Raises: Refused, NotSignedIn, HTTPException 413.
+
+    Files are taken from those who have signed in; a form without files is small.
+    """
     check_origin(request)
+    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+        if await run_in_threadpool(signed_in_or_none, request) is None:
+            raise NotSignedIn
+    elif not (said := request.headers.get("content-length", "")).isdigit() or int(said) > LARGEST_FORM:
+        raise HTTPException(413, f"a form without files holds at most {LARGEST_FORM} bytes")
     form = await request.form(max_files=200, max_fields=500)
     if not csrf_fits(request, str(form.get("csrf") or request.headers.get("x-csrf") or "")):
         raise Refused

@@ -187,6 +187,7 @@ def sign_in(store: Store, name: str, password: str, *, at: datetime, address: st
         forgiven = sa.case((attempts.c.failures > 0, attempts.c.failures - 1), else_=0)
         connection.execute(attempts.update().where(attempts.c.key == keys["address"]).values(failures=forgiven))
         connection.execute(sessions.delete().where(sessions.c.made_at < now - FORGOTTEN_S * 3))
+        connection.execute(attempts.delete().where(attempts.c.last_at < now - FORGOTTEN_S))
         session = {"sha256": sha256(secret), "user": name, "made_at": now, "seen_at": now, "address": address}
         connection.execute(sessions.insert().values(session))
         changed: dict[str, Any] = {"seen_at": now}

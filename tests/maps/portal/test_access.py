@@ -150,6 +150,14 @@ def test_a_form_of_another_site_is_refused(client, sign_in) -> None:
     assert client.post("/account/tokens", data=form, headers={"origin": "null"}).status_code == 200
 
 
+def test_strangers_cannot_fill_memory_or_disk(client) -> None:
+    token = csrf(client.get("/login").text)
+    large = client.post("/login", data={"csrf": token, "name": "x" * 2_000_000, "password": "y"})
+    assert large.status_code == 413
+    files = client.post("/login", data={"csrf": token, "name": "x", "password": "y"}, files={"f": b"0" * 1000})
+    assert files.status_code == 401
+
+
 def test_the_token_of_one_session_opens_no_other(new_client, sign_in) -> None:
     one, other = sign_in(new_client(), "leader"), sign_in(new_client(), "reviewer")
     assert one.post("/account/tokens", data={"csrf": other.csrf, "label": "x"}).status_code == 403
