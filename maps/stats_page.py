@@ -392,7 +392,7 @@ def chart(months: Sequence[Month], width: float = 660.0, height: float = 128.0) 
     def at(value: int) -> float:
         return y[value] if y and value in y else top + high * (1 - value / steps[-1])
 
-    slot = (width - left) / max(1, len(months))
+    slot = (width - left - 8) / max(1, len(months))
     bars = [
         {
             "x": left + slot * (n + 0.5),

@@ -21,7 +21,7 @@ from pipeline.cases.events import Role
 from pipeline.cases.refusal import StepRefused
 
 ROUTES = (
-    "login", "overview", "cases", "review", "runs", "stats", "batches", "layers", "users", "links", "field",
+    "login", "overview", "sheet", "cases", "review", "runs", "stats", "batches", "layers", "users", "links", "field",
     "files", "tiles", "api", "ogc",
 )  # fmt: skip
 API = frozenset({"api", "ogc"})

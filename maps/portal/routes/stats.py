@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any
 
@@ -9,11 +10,13 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
 
 from geodata.errors import InputError
-from geodata.words import language, tr
+from geodata.words import both, language, tr
 from maps import stats_page
 from maps.portal import record
 from maps.portal.access import Person, allowed, office_of, rows_of, wants_json
+from maps.portal.case_page import last_check
 from maps.portal.pages import render
+from maps.portal.shelf import shelf_of
 from pipeline.cases.rows import on_day
 from pipeline.plain import to_plain
 
@@ -31,23 +34,33 @@ def stats(request: Request, person: Annotated[Person, Depends(allowed("stats"))]
     except InputError as error:
         problem, asked = tr(error.msgid, language(), **error.fields), (None, None, "county")
     since, until, by = asked
-    last = record.last(office)
-    page = stats_page.stats_page(
-        [on_day(row, office.today) for row in rows_of(office, person)],
-        scope=_scope(office.name, person),
-        today=office.today,
-        made_at=office.clock(),
-        since=since,
-        until=until,
-        by=by,
-        parks=getattr(office, "parks", ()),
-        inspections=[] if person.districts else [
-            (e.at, i) for e, i in zip(office.ledger.inspection_events(), office.ledger.inspections(), strict=True)
-        ],
-        rules=office.rules(office.today),
-        as_of=last.at if last else None,
-        mark=last.mark if last else "",
-    )  # fmt: skip
+    last, checked = record.last(office), last_check(office)
+    fresh = (
+        checked is not None and last is not None and checked.head == last.hash
+    )  # an older check proves no later entry
+    intact = bool(checked.ok) if checked is not None and (fresh or not checked.ok) else None
+
+    def made() -> stats_page.StatsPage:
+        return stats_page.stats_page(
+            [on_day(row, office.today) for row in rows_of(office, person)],
+            scope=_scope(office.name, person),
+            today=office.today,
+            made_at=office.clock(),
+            since=since,
+            until=until,
+            by=by,
+            parks=office.parks,
+            inspections=[] if person.districts else [
+                (e.at, i) for e, i in zip(office.ledger.inspection_events(), office.ledger.inspections(), strict=True)
+            ],
+            rules=office.rules(office.today),
+            as_of=last.at if last else None,
+            mark=last.mark if last else "",
+            intact=intact,
+        )  # fmt: skip
+
+    key = ("stats", person.districts, asked, last.mark if last else "", intact)
+    page = replace(shelf_of(office).kept(key, made), made_at=office.clock())
     if wants_json(request):
         return JSONResponse(to_plain(page), 422 if problem else 200)
     status = 422 if problem else 200
@@ -87,7 +100,5 @@ def _day(name: str, text: str | None) -> date | None:
 
 
 def _scope(name: str, person: Person) -> Any:
-    from geodata.words import both
-
     whole = name or both("All districts")
     return both("{scope}, area {codes}", scope=whole, codes=", ".join(person.districts)) if person.districts else whole
