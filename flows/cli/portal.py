@@ -62,7 +62,7 @@ def _by() -> str:
 @click.argument("name")
 @click.option("--role", required=True, metavar="ROLE", help=tr("One of {roles}.", roles=", ".join(ROLES)))
 @click.option("--district", "districts", multiple=True, metavar="CODE",
-              help=tr("Only this district, by the beginning of its code; may be repeated. Left out: the whole bureau."))  # fmt: skip
+              help=tr("Only this district (beginning of its code), may be repeated; left out: the whole bureau."))  # fmt: skip
 @JSON
 def add(name: str, role: str, districts: tuple[str, ...], as_json: bool) -> None:
     store = serving.store_of(settings.find())
