@@ -122,7 +122,7 @@
         return again(() => write(row, blob));
       });
       loose.delete(row.key);
-      if (kind === "photo") { reserve(); }
+      if (kind === "photo") { setTimeout(reserve, 2000); }
       tellAll({ what: "put", key: row.key });
       return kept;
     } catch (error) {
@@ -250,14 +250,24 @@
      held ready by bytes of our own: where they cannot be written, or had to be given up, the disk is nearly full, for sure. */
   store.reserveBytes = 24e6;
   let reserved = null, spent = false, triedAt = 0;
+  /* in a database of its own, so that no photo has to wait for it; one for all links of this phone */
+  const ROOM = "gengxun-room";
+  async function room(work) {
+    const request = indexedDB.open(ROOM, 1);
+    request.onupgradeneeded = () => { request.result.createObjectStore("room"); };
+    const base = await wish(request);
+    base.onversionchange = () => base.close();
+    try { return await work(base); } finally { base.close(); }
+  }
+  const roomCount = () => room((base) => within(base, ["room"], "readonly", (t) => t.objectStore("room").count("bytes")));
   async function reserve() {
-    if (reserved !== null && reserved !== false) { return; }
-    if (reserved === false && Date.now() - triedAt < 30000) { return; }
+    if (reserved === true || reserved === "busy" || (reserved === false && Date.now() - triedAt < 30000)) { return; }
     triedAt = Date.now();
     reserved = "busy";
     try {
-      const had = await within(here(), ["blobs"], "readonly", (t) => t.objectStore("blobs").count("reserve"));
-      if (!had) { await within(here(), ["blobs"], "readwrite", (t) => { t.objectStore("blobs").put(new Blob([new Uint8Array(store.reserveBytes)]), "reserve"); }); }
+      if (!(await roomCount())) {
+        await room((base) => within(base, ["room"], "readwrite", (t) => { t.objectStore("room").put(new Blob([new Uint8Array(store.reserveBytes)]), "bytes"); }));
+      }
       reserved = true;
       if (spent) { spent = false; tell({ what: "space" }); }
     } catch (_) {
@@ -266,9 +276,8 @@
     }
   }
   async function spendReserve() {
-    const had = await within(here(), ["blobs"], "readonly", (t) => t.objectStore("blobs").count("reserve")).catch(() => 0);
-    if (!had) { return false; }
-    await within(here(), ["blobs"], "readwrite", (t) => { t.objectStore("blobs").delete("reserve"); });
+    if (!(await roomCount().catch(() => 0))) { return false; }
+    await room((base) => within(base, ["room"], "readwrite", (t) => { t.objectStore("room").delete("bytes"); }));
     reserved = false;
     spent = true;
     triedAt = Date.now();
@@ -340,6 +349,8 @@
     const last = rows.map((row) => (row.state.name === "sent" ? Date.parse(row.state.at) : row.state.name === "moved" ? Date.parse(row.state.at) : Infinity));
     if (!rows.length || Math.max(...last) + KEEP_DAYS * DAY > Date.now()) { return false; }
     await within(base, ["records", "blobs", "drafts"], "readwrite", (t) => { ["records", "blobs", "drafts"].forEach((one) => t.objectStore(one).clear()); });
+    indexedDB.deleteDatabase(ROOM); /* the next photo makes it anew */
+    reserved = null;
     tell({ what: "tidy" });
     return true;
   }
