@@ -7,7 +7,7 @@ import json
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import SimpleNamespace
@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from geodata.atomic import write_bytes
 from geodata.chips import crop
+from geodata.errors import UnreadableFile
 from maps import chips as pictures
 from maps.case_parts import CasePage
 from maps.case_story import case_page
@@ -123,6 +124,18 @@ def _cut(office: Office, case: Case, scene_id: str, folder: Any) -> None:
 def _looked(case: Case) -> set[str]:
     """Scenes that a re-check of this case looked at."""
     return {item["recheck"]["scene_id"] for part in case.parts for item in part.rechecks}
+
+
+def file_held(office: Office) -> Callable[[str], bool]:
+    """sha256 → whether its bytes lie in the store: what is lost is named, not drawn."""
+
+    def held(sha256: str) -> bool:
+        try:
+            return office.evidence.path(sha256).is_file()
+        except UnreadableFile:
+            return False
+
+    return held
 
 
 # the last check of the whole ledger

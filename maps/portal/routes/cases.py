@@ -15,9 +15,10 @@ from geodata.errors import InputError
 from geodata.words import tr
 from maps import case_map
 from maps.portal import pages
-from maps.portal.access import Form, NotThere, Person, allowed, areas_of, case_of, office_of, rows_of
+from maps.portal.access import Form, NotThere, Person, allowed, case_of, office_of
 from maps.portal.case_forms import Asking, forms, impossible
-from maps.portal.case_page import check_now, chip_of, page_of
+from maps.portal.case_list import by_status, rows_shown
+from maps.portal.case_page import check_now, chip_of, file_held, page_of
 from maps.portal.casework import Overtaken, Sent, done_words, sent, take
 from maps.portal.office import Office
 from maps.portal.store import filters as saved
@@ -48,7 +49,7 @@ def _list(request: Request, person: Person, problem: str = "") -> Response:
     office = office_of(request)
     given = _filters(request.query_params)
     shown = min(int(request.query_params.get("n", "") or ROWS) if _is_number(request) else ROWS, MOST_ROWS)
-    rows, total = _rows(office, person, given, shown)
+    rows, total = rows_shown(office, person, given, shown)
     query = {key: value for key, value in given.items() if value}
     return pages.render(
         request,
@@ -61,7 +62,7 @@ def _list(request: Request, person: Person, problem: str = "") -> Response:
         total=total,
         given=given,
         any_filter=bool(query),
-        counts=_counts(office, person, given),
+        counts=by_status(office, person, given),
         more=f"/cases?{urlencode({**query, 'n': shown + ROWS})}" if total > len(rows) else "",
         query=urlencode(query),
         statuses=list(Status),
@@ -69,10 +70,14 @@ def _list(request: Request, person: Person, problem: str = "") -> Response:
         kinds=list(KINDS),
         saved=_saved(office, person),
         step=ROWS,
-        by_status=lambda status: (
-            f"/cases?{urlencode({**{k: v for k, v in query.items() if k not in ('status', 'stage')}, **({} if given['status'] == status else {'status': status})})}"
-        ),  # noqa: E501
+        status_href=lambda status: _other_status(query, status),
     )
+
+
+def _other_status(query: Mapping[str, str], status: str) -> str:
+    """The same list of another status; pressed again, of all."""
+    kept = {key: value for key, value in query.items() if key not in ("status", "stage")}
+    return f"/cases?{urlencode(kept if query.get('status') == status else {**kept, 'status': status})}"
 
 
 def _is_number(request: Request) -> bool:
@@ -89,40 +94,6 @@ def _filters(query: Mapping[str, str]) -> dict[str, str]:
     district = found["district"]
     found["district"] = district if district.isascii() and district.isdigit() else ""
     found["overdue"] = "1" if found["overdue"] else ""
-    return found
-
-
-def _asked(office: Office, given: Mapping[str, str]) -> dict[str, Any]:
-    named = ("stage", "status", "kind", "batch", "party", "assignee")
-    return {**{name: given[name] or None for name in named}, "due_before": office.today if given["overdue"] else None}
-
-
-def _rows(office: Office, person: Person, given: Mapping[str, str], shown: int) -> tuple[list[dict[str, Any]], int]:
-    district, asked = given["district"] or None, _asked(office, given)
-    if given["q"]:
-        found = [row for row in rows_of(office, person, district=district, **asked) if _fits(row, given["q"])]
-        return found[:shown], len(found)
-    rows = rows_of(office, person, district=district, **asked, limit=shown)
-    due = asked.pop("due_before")
-    areas = areas_of(person, district)
-    total = sum(
-        n for area in areas for n in office.ledger.counts("status", district=area, due_before=due, **asked).values()
-    )
-    return rows, max(total, len(rows))
-
-
-def _fits(row: Mapping[str, Any], said: str) -> bool:
-    held = " ".join(str(row[k] or "") for k in ("number", "district_name", "township_name", "village_name", "party"))
-    return all(word.casefold() in held.casefold() for word in said.split())
-
-
-def _counts(office: Office, person: Person, given: Mapping[str, str]) -> dict[str, int]:
-    """{status: how many}, under all filters but stage and status."""
-    asked = {**_asked(office, given), "stage": None, "status": None}
-    due, found = asked.pop("due_before"), dict.fromkeys((s.value for s in Status), 0)
-    for area in areas_of(person, given["district"] or None):
-        for status, n in office.ledger.counts("status", district=area, due_before=due, **asked).items():
-            found[status] += n
     return found
 
 
@@ -222,6 +193,7 @@ def case_response(
         done=_done(asked.get("done", ""), events),
         map_script=pages.script(request, str(values["map"].script)),
         files_shown=person.may("files"),
+        file_held=file_held(office),
         **values,
     )
 

@@ -14,7 +14,7 @@ from maps.case_parts import CasePage
 from maps.portal import pages
 from maps.portal.access import NotThere, Person, allowed, case_of, office_of
 from maps.portal.case_forms import Asking, StepForm, forms
-from maps.portal.case_page import page_of
+from maps.portal.case_page import file_held, page_of
 from maps.portal.casework import Sent
 from maps.portal.reviewing import TABS, PhotoView, looked_scenes, pairs, photos, queue
 from pipeline.cases.case import Case, Part
@@ -98,6 +98,7 @@ def review_response(
         accept=made.get("accepted"),
         back=made.get("returned"),
         reasons=[both(reason) for reason in REASONS],
+        looked=page.before_id != case.flags[0]["change"]["before_id"],
         pairs=pairs(views),
         photo_data=assets.json_block(_cones(values, views), "gx-photos"),
         version=case.version,
@@ -107,6 +108,7 @@ def review_response(
         report=here.report or here.verdict or {},
         due=here.due,
         files_shown=person.may("files"),
+        file_held=file_held(office),
         map_script=pages.script(request, str(values["map"].script)),
         **values,
     )
