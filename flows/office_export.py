@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,10 +22,9 @@ from pipeline.cases import heads
 from pipeline.cases.case import Case
 from pipeline.cases.keys import NothingToSign, sign_now
 from pipeline.cases.ledger import Ledger
+from pipeline.cases.listing import Filters
 
 SUFFIXES = (".xlsx", ".gpkg", ".shp")
-REPLAY_ALL_FROM = 2000
-"""Of so many cases and more the ledger is replayed once, not case by case."""
 
 
 @dataclass(frozen=True)
@@ -52,29 +51,36 @@ def export(
     today = day_of(datetime.now(UTC))
     with office.ledger as ledger:
         head, notes = _head(office, ledger)
-        numbers = [row["number"] for row in ledger.rows(stage=stage, status=status, district=district, batch=batch)]
-        found = list(register.rows(_cases(ledger, sorted(numbers), progress), office.rules(today), language()))
-    fields = register.fields()
-    values = [[row.get(field.name) for field in fields] for row, _ in found]
+        filters: Filters = {"stage": stage, "status": status, "district": district, "batch": batch}
+        found = _Counted(register.rows(_cases(ledger, filters, progress), office.rules(today), language()))
+        cut = _saved(office, path, found, head)
+    return Written(path, found.count, tuple(cut), head, notes)
+
+
+class _Counted:
+    """Rows on their way to a file, one at a time; count: how many have passed."""
+
+    def __init__(self, rows: Iterator[tuple[Mapping[str, Any], Any]]) -> None:
+        self.rows, self.count = rows, 0
+
+    def __iter__(self) -> Iterator[tuple[Mapping[str, Any], Any]]:
+        for row in self.rows:
+            self.count += 1
+            yield row
+
+
+def _saved(office: Workspace, path: Path, found: _Counted, head: str) -> list[str]:
     try:
-        cut = _write(office, path, fields, values, [shape for _, shape in found], head)
+        return _write(office, path, register.fields(), found, head)
     except OSError as error:
         raise WorkError(
             "{path}: cannot be written ({why}); close it where it is open, or name another place.",
             path=path,
             why=error.strerror or str(error),
         ) from error
-    return Written(path, len(found), tuple(cut), head, notes)
 
 
-def _write(
-    office: Workspace,
-    path: Path,
-    fields: Sequence[workbook.Field],
-    values: Sequence[Sequence[Any]],
-    shapes: Sequence[Any],
-    head: str,
-) -> list[str]:
+def _write(office: Workspace, path: Path, fields: Sequence[workbook.Field], found: _Counted, head: str) -> list[str]:
     """By suffix; the names of columns in which texts were cut."""
     if path.suffix.lower() == ".xlsx":
         now = datetime.now(UTC).astimezone(BEIJING)
@@ -84,21 +90,25 @@ def _write(
             tr("Ledger: {head}; written {at} (Beijing time).", head=head, at=f"{now:%Y-%m-%d %H:%M}"),
             tr("Areas are in mu unless said; seen from above is a clue until the ground was checked."),
         ]
+        values = ([row.get(field.name) for field in fields] for row, _ in found)
         atomic.write_bytes(path, workbook.workbook(tr("register"), title, fields, values, footer))
         return []
-    columns = [featurefile.Column(field.name, field.type, [row[n] for row in values]) for n, field in enumerate(fields)]
+    values: list[list[Any]] = [[] for _ in fields]
+    shapes = []
+    for row, shape in found:
+        shapes.append(shape)
+        for field, column in zip(fields, values, strict=True):
+            column.append(row.get(field.name))
+    columns = [featurefile.Column(field.name, field.type, some) for field, some in zip(fields, values, strict=True)]
     return featurefile.write(path, "register", shapes, columns, "EPSG:4490", style=register_qml(language()))
 
 
-def _cases(ledger: Ledger, numbers: Sequence[str], progress: Callable[[float], None]) -> Sequence[Case]:
-    if len(numbers) >= REPLAY_ALL_FROM:
-        wanted = set(numbers)
-        return sorted((case for case in ledger.cases() if case.number in wanted), key=lambda case: case.number)
-    found = []
-    for n, number in enumerate(numbers):
-        found.append(ledger.case(number))
-        progress((n + 1) / len(numbers))
-    return found
+def _cases(ledger: Ledger, filters: Filters, progress: Callable[[float], None]) -> Iterator[Case]:
+    """By number, one at a time."""
+    whole = sum(ledger.counts("status", **filters).values())
+    for n, case in enumerate(ledger.each_case(**filters), 1):
+        yield case
+        progress(n / whole)
 
 
 def _head(office: Workspace, ledger: Ledger) -> tuple[str, tuple[Text, ...]]:

@@ -57,7 +57,7 @@ def sent(office: Workspace, found: Mapping[str, Any]) -> int:
 
 def _running(ledger: Ledger, last: str) -> Iterable[Case]:
     """Cases in which something may be due up to the day ``last``; a proceeding or a transfer outlives the closing."""
-    for row in ledger.rows():
+    for row in ledger.each_row():
         due = row["due_at"] is not None and row["due_at"] <= last
         waits = due or row["status"] == Status.DISPATCHED or bool(row["parts"])  # of the second: a check put off
         if (waits and row["status"] not in ENDED) or row["proceeding"] or row["transfers"]:
@@ -69,11 +69,13 @@ def recount(ledger: Ledger, calendar: Calendar) -> tuple[list[dict[str, str]], l
     refused)."""
     again: list[dict[str, str]] = []
     refused: list[dict[str, str]] = []
-    for row in ledger.rows():
-        running = row["status"] not in ENDED and (row["due_provisional"] or row["parts"])
-        if not (running or row["proceeding"]):
-            continue
-        case = ledger.case(row["number"])
+    numbers = [
+        row["number"]
+        for row in ledger.each_row()
+        if row["proceeding"] or (row["status"] not in ENDED and (row["due_provisional"] or row["parts"]))
+    ]
+    for number in numbers:
+        case = ledger.case(number)
         for part in case.parts:
             try:
                 again += _recount_part(ledger, case, part, calendar)

@@ -7,9 +7,12 @@ with the areas of those parts.
 
 from __future__ import annotations
 
+import math
+from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -77,20 +80,22 @@ def statistics(
     each a partition of the total; "farmland_ratio" by district and whole year, of the years that the period touches.
     A rate is {"numerator", "denominator", "value"}.
     """
-    rows = list(rows)
-    kept = [row for row in rows if _within(_day(row.get("found_at")), since, until)]
-    table = _Table(kept, today)
+    table, illegal = _Table(today), _Illegal()
+    for row in rows:  # once: they may come from a ledger that is larger than the memory
+        illegal.add(row)
+        if _within(_day(row.get("found_at")), since, until):
+            table.add(row)
     found: dict[str, Any] = {
         "today": today.isoformat(),
         "since": since.isoformat() if since else None,
         "until": until.isoformat() if until else None,
-        "total": table.group(np.arange(len(kept))),
+        "total": table.group(np.arange(len(table))),
     }
-    for name, key in GROUPS.items():
-        found[f"by_{name}"] = table.by(name, key)
+    for name in GROUPS:
+        found[f"by_{name}"] = table.by(name)
     found["farmland_ratio"] = [
         ratio
-        for ratio in farmland_ratio(rows, construction_m2 or {})
+        for ratio in illegal.ratios(construction_m2 or {})
         if (since is None or ratio["year"] >= since.year) and (until is None or ratio["year"] <= until.year)
     ]
     return found
@@ -102,39 +107,53 @@ def farmland_ratio(rows: Iterable[Row], construction_m2: Mapping[tuple[str, int]
     illegal_m2: net farmland of violations, whatever was put right since; unrectified_m2: what of it was not.
     Where the lawful area of a district and year is not given the ratio is None: it would be 100 % by itself.
     """
-    sums: dict[tuple[str, int], list[int]] = {}
-    names: dict[str, str] = {}
+    illegal = _Illegal()
     for row in rows:
+        illegal.add(row)
+    return illegal.ratios(construction_m2)
+
+
+class _Illegal:
+    """Illegal farmland by district and year, row by row."""
+
+    def __init__(self) -> None:
+        self.sums: dict[tuple[str, int], list[int]] = {}
+        self.names: dict[str, str] = {}
+
+    def add(self, row: Row) -> None:
         pieces = _illegal(row)
         day, code = _day(row.get("found_at")) if pieces else None, str(row.get("district_code") or "")
         if day is None:
-            continue
+            return
         illegal = _sum(pieces, "farmland_net_m2")
-        names[code] = row.get("district_name") or code
-        pair = sums.setdefault((code, day.year), [0, 0])
+        self.names[code] = row.get("district_name") or code
+        pair = self.sums.setdefault((code, day.year), [0, 0])
         pair[0] += illegal
         pair[1] += 0 if _rectified(row, pieces) else illegal
-    found = []
-    for code, year in sorted({*sums, *construction_m2}):
-        illegal, left = sums.get((code, year), [0, 0])
-        lawful = construction_m2.get((code, year))
-        ratio = Ratio(illegal / 100, None if lawful is None else round(lawful + illegal / 100, 2))
-        found.append(
-            {
-                "district_code": code,
-                "district_name": names.get(code, code),
-                "year": year,
-                "illegal_m2": illegal / 100,
-                "unrectified_m2": left / 100,
-                "lawful_m2": lawful,
-                **ratio.to_json(),
-                "limit": LIMIT_PERCENT / 100,
-                "reached": None
-                if not ratio.denominator
-                else 100 * illegal >= LIMIT_PERCENT * round(100 * ratio.denominator),
-            }
-        )
-    return found
+
+    def ratios(self, construction_m2: Mapping[tuple[str, int], float]) -> list[dict[str, Any]]:
+        found = []
+        for code, year in sorted({*self.sums, *construction_m2}):
+            illegal, left = self.sums.get((code, year), [0, 0])
+            lawful = construction_m2.get((code, year))
+            ratio = Ratio(illegal / 100, None if lawful is None else round(lawful + illegal / 100, 2))
+            reached = None
+            if ratio.denominator:
+                reached = 100 * illegal >= LIMIT_PERCENT * round(100 * ratio.denominator)
+            found.append(
+                {
+                    "district_code": code,
+                    "district_name": self.names.get(code, code),
+                    "year": year,
+                    "illegal_m2": illegal / 100,
+                    "unrectified_m2": left / 100,
+                    "lawful_m2": lawful,
+                    **ratio.to_json(),
+                    "limit": LIMIT_PERCENT / 100,
+                    "reached": reached,
+                }
+            )
+        return found
 
 
 # what a row counts as
@@ -263,36 +282,58 @@ NAMES = {"district": "district_name", "township": "township_name"}
 
 
 class _Table:
-    """Rows as numbers: (n, k) whole numbers, a column a count or sum; days as floats (NaN: none)."""
+    """Rows as numbers, taken one by one: of each its measures, three spans of days (NaN: none) and its groups."""
 
-    def __init__(self, rows: Sequence[Row], today: date) -> None:
-        self.rows = rows
-        self.names = (*COUNTS, *SUMS, *HIDDEN)
-        values = [[found[name] for name in self.names] for found in map(measures, rows)]
-        self.values = np.array(values, np.int64).reshape(len(rows), len(self.names))
-        found = [_day(row.get("found_at")) for row in rows]
-        checked = [_day(row.get("checked_at")) for row in rows]
-        closed = [_day(row.get("closed_at")) if row.get("status") == "CLOSED" else None for row in rows]
-        open_now = [today if row.get("status") not in ("CLOSED", "DISMISSED") else None for row in rows]
-        self.age, self.check, self.close = (_days(found, to) for to in (open_now, checked, closed))
+    NAMES = (*COUNTS, *SUMS, *HIDDEN)
 
-    def by(self, name: str, key: Callable[[Row], str | None]) -> list[dict[str, Any]]:
-        """One group a value of ``key``, in its order; rows without one come last under None."""
+    def __init__(self, today: date) -> None:
+        self.today = today
+        self._values, self._spans = array("q"), array("d")
+        self.keys: dict[str, list[str | None]] = {name: [] for name in GROUPS}
+        self.called: dict[tuple[str, str | None], Any] = {}
+        self._known: dict[str | None, str | None] = {}  # one text for equal keys
+
+    def add(self, row: Row) -> None:
+        told = measures(row)
+        self._values.extend(int(told[name]) for name in self.NAMES)
+        status, found = row.get("status"), _day(row.get("found_at"))
+        open_now = self.today if status not in ("CLOSED", "DISMISSED") else None
+        closed = _day(row.get("closed_at")) if status == "CLOSED" else None
+        self._spans.extend(_span(found, to) for to in (open_now, _day(row.get("checked_at")), closed))
+        for name, key in GROUPS.items():
+            value = key(row) or None
+            self.keys[name].append(self._known.setdefault(value, value))
+            self.called.setdefault((name, value), row.get(NAMES[name]) if name in NAMES else value)
+
+    def __len__(self) -> int:
+        return len(self._spans) // 3
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """(n, k) whole numbers."""
+        return np.array(self._values, np.int64).reshape(len(self), len(self.NAMES))
+
+    @cached_property
+    def spans(self) -> np.ndarray:
+        """(3, n): since finding of what is open, to the check, to the closing."""
+        return np.array(self._spans, np.float64).reshape(len(self), 3).T
+
+    def by(self, name: str) -> list[dict[str, Any]]:
+        """One group a value of its key, in its order; rows without one come last under None."""
         members: dict[str | None, list[int]] = {}
-        for i, row in enumerate(self.rows):
-            members.setdefault(key(row) or None, []).append(i)
+        for i, value in enumerate(self.keys[name]):
+            members.setdefault(value, []).append(i)
         if name == "month":
             members |= {month: [] for month in _between([m for m in members if m]) if month not in members}
         found = []
         for value in sorted(members, key=lambda v: (v is None, v or "")):
-            of = members[value]
-            named = self.rows[of[0]].get(NAMES[name]) if name in NAMES and of else value
-            found.append({"key": value, "name": named or value, **self.group(np.array(of, np.int64))})
+            named = self.called.get((name, value), value)
+            found.append({"key": value, "name": named or value, **self.group(np.array(members[value], np.int64))})
         return found
 
     def group(self, of: np.ndarray) -> dict[str, Any]:
         """of: (n,) numbers of rows."""
-        sums = dict(zip(self.names, self.values[of].sum(axis=0).tolist(), strict=True))
+        sums = dict(zip(self.NAMES, self.values[of].sum(axis=0).tolist(), strict=True))
         counts = {key: sums[key] for key in COUNTS}
         areas = {key: sums[key] / 100 for key in SUMS}
         rates = {key: Ratio(sums[a], sums[b]).to_json() for key, (a, b) in RATES.items()}
@@ -300,7 +341,7 @@ class _Table:
 
     def _ages(self, of: np.ndarray) -> dict[str, Any]:
         """Days since finding of what is open; medians of the way to the check and to the closing."""
-        age, check, close = (days[of][~np.isnan(days[of])] for days in (self.age, self.check, self.close))
+        age, check, close = (days[of][~np.isnan(days[of])] for days in self.spans)
         edges = (-1, *AGES, np.inf)
         return {
             "open": int(age.size),
@@ -315,10 +356,9 @@ class _Table:
         }
 
 
-def _days(start: Sequence[date | None], end: Sequence[date | None]) -> np.ndarray:
+def _span(start: date | None, end: date | None) -> float:
     """Whole days between, never negative; NaN where either is missing."""
-    pairs = zip(start, end, strict=True)
-    return np.array([max(0, (b - a).days) if a and b else np.nan for a, b in pairs], np.float64)
+    return float(max(0, (end - start).days)) if start and end else math.nan
 
 
 def _median(values: np.ndarray) -> float | None:

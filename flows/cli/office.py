@@ -91,8 +91,8 @@ def stats(since: date | None, until: date | None, by: str, construction: Path | 
 
         lawful = read(construction)
     with office.ledger as ledger:
-        rows = [on_day(row, now) for row in ledger.rows()]
-    found = statistics(rows, today=now, since=since, until=until, construction_m2=lawful)
+        rows = (on_day(row, now) for row in ledger.each_row())
+        found = statistics(rows, today=now, since=since, until=until, construction_m2=lawful)
     if as_json:
         return emit(found)
     _total(found["total"])

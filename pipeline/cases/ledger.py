@@ -10,14 +10,13 @@ a head kept elsewhere (compare ``Verified.head`` and ``events`` with a note of t
 
 from __future__ import annotations
 
-import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import sqlalchemy as sa
 
@@ -25,7 +24,7 @@ from geodata.days import day_of
 from geodata.errors import InputError, LedgerDamaged
 from geodata.layers import Kind as LayerKind
 from geodata.words import Text
-from pipeline.cases import known, tables
+from pipeline.cases import known, listing, tables
 from pipeline.cases.audit import Verified, audit
 from pipeline.cases.case import Case, replay
 from pipeline.cases.closing import Gate
@@ -33,7 +32,8 @@ from pipeline.cases.database import open_engine, reading
 from pipeline.cases.database import writing as writing_to
 from pipeline.cases.events import SYSTEM, Actor, Event, Kind, from_row, from_values
 from pipeline.cases.lease import Lease, LeaseHeld, LeaseLost, check, hold
-from pipeline.cases.projecting import stream
+from pipeline.cases.listing import Filters
+from pipeline.cases.projecting import by_case, stream
 from pipeline.cases.refusal import StepRefused
 from pipeline.cases.standards import Standards, standards
 from pipeline.cases.steps import Possible, World, decide, gates, possible
@@ -214,46 +214,20 @@ class Ledger:
         earlier = known.earlier(connection, case) if kind in ASKING else None
         return World(at, self.rules(day_of(at)), known.elsewhere(connection, case.number, sha), earlier)
 
-    def rows(
-        self,
-        *,
-        stage: str | None = None,
-        status: str | None = None,
-        district: str | None = None,
-        kind: str | None = None,
-        assignee: str | None = None,
-        party: str | None = None,
-        batch: str | None = None,
-        due_before: date | None = None,
-        limit: int | None = None,
-    ) -> list[dict[str, Any]]:
-        """Rows of ``rows.case_row``, most urgent first, read from the table and not replayed.
-
-        district: how the code of the district or township begins. due_before: with a last day before it."""
-        table = tables.cases.c
-        order = table.urgency.desc(), table.number
-        given = {"stage": stage, "status": status, "kind": kind, "assignee": assignee, "party": party}
-        query = sa.select(table.row).where(_which(given, district, batch, due_before)).order_by(*order)
-        if limit is not None:  # sort the numbers first: the rows are long
-            first = query.with_only_columns(table.number).limit(limit)
-            query = sa.select(table.row).where(table.number.in_(first)).order_by(*order)
+    def rows(self, *, limit: int | None = None, **filters: Unpack[Filters]) -> list[dict[str, Any]]:
+        """Rows of ``rows.case_row``, most urgent first, read from the table and not replayed."""
         with reading(self.engine) as connection:
-            return [json.loads(row) for row in connection.execute(query).scalars()]
+            return listing.rows(connection, filters, limit)
 
-    def counts(
-        self,
-        by: str,
-        *,
-        district: str | None = None,
-        batch: str | None = None,
-        due_before: date | None = None,
-        **given: str | None,
-    ) -> dict[str, int]:
-        """{value of the column ``by``: how many cases}; filters as for ``rows``, stage to party among them."""
-        column = tables.cases.c[by]
-        query = sa.select(column, sa.func.count()).where(_which(given, district, batch, due_before)).group_by(column)
+    def each_row(self, **filters: Unpack[Filters]) -> Iterator[dict[str, Any]]:
+        """The like, by number and one at a time: however many there are, few are held."""
         with reading(self.engine) as connection:
-            return dict(connection.execute(query.order_by(column)).tuples().all())
+            yield from listing.each(connection, filters)
+
+    def counts(self, by: str, **filters: Unpack[Filters]) -> dict[str, int]:
+        """{value of the column ``by``: how many cases}."""
+        with reading(self.engine) as connection:
+            return listing.counts(connection, by, filters)
 
     def inspections(self) -> list[Inspection]:
         """In the order in which they were recorded."""
@@ -275,6 +249,15 @@ class Ledger:
         with reading(self.engine) as connection:
             events = (from_values(*row) for row in stream(connection, of_cases, tables.events.c.seq))
             return list(replay(events).values())
+
+    def each_case(self, **filters: Unpack[Filters]) -> Iterator[Case]:
+        """By number, replayed one at a time: however many there are, one is held."""
+        numbers = None if not filters else sa.select(tables.cases.c.number).where(listing.which(filters))
+        of_cases = tables.events.c.case.is_not(None)
+        chosen = of_cases if numbers is None else tables.events.c.case.in_(numbers)
+        with reading(self.engine) as connection:
+            for _, events in by_case(connection, chosen):
+                yield from replay(events).values()
 
     def case(self, number: str) -> Case:
         """InputError where there is no such case."""
@@ -322,26 +305,6 @@ class Ledger:
     def _count(self, table: sa.Table, which: sa.ColumnElement[bool]) -> int:
         with reading(self.engine) as connection:
             return connection.execute(sa.select(sa.func.count()).select_from(table).where(which)).scalar_one()
-
-
-def _which(
-    given: Mapping[str, str | None], district: str | None, batch: str | None, due_before: date | None
-) -> sa.ColumnElement[bool]:
-    table = tables.cases.c
-    which: sa.ColumnElement[bool] = sa.true()
-    for name, value in given.items():
-        if value is not None:
-            which &= table[name] == value
-    if district:
-        after = district[:-1] + chr(ord(district[-1]) + 1)
-        which &= ((table.township_code >= district) & (table.township_code < after)) | (
-            (table.district_code >= district) & (table.district_code < after)
-        )
-    if batch is not None:
-        which &= table.number.in_(sa.select(tables.clues.c.case).where(tables.clues.c.batch == batch))
-    if due_before is not None:
-        which &= table.due_at < due_before.isoformat()
-    return which
 
 
 def _inspection(connection: sa.Connection, id: str) -> Inspection | None:
