@@ -1,6 +1,6 @@
 """[io] Files on their way in: what has come of each, to go on from where it broke off.
 
-One file an upload, named by the hash of its link and its sha256, and by its whole size. Pieces are
+One file an upload, named by the hashes of its link and of its sha256, and by its whole size. Pieces are
 written at their place and never truncated: two that send the same file at once write the same bytes.
 Nothing here is acknowledged; a receipt is given when the file lies in the store of evidence and its
 event in the ledger.
@@ -21,7 +21,8 @@ MB = 1024**2
 SPARE_BYTES = 200 * MB
 """Left free on the disk: the ledger must be able to write."""
 KEPT_S = 30 * 86_400
-PIECE = MB
+MOST_OPEN = 64
+"""Uploads of one link that may be under way; a whole field team sends fewer."""
 
 
 class NoRoom(WorkError):
@@ -47,7 +48,7 @@ class Arriving:
                 raise _no_room(sha256)
             path = self._path(link, sha256, total)
             if not path.exists():
-                self._sweep()
+                self._sweep(link)
             handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
         except OSError as error:
             raise _refused(sha256, error) from error
@@ -92,14 +93,20 @@ class Arriving:
         except FileNotFoundError:
             return 0
 
-    def _sweep(self) -> None:
-        """What nobody went on with."""
+    def _sweep(self, link: str) -> None:
+        """What nobody went on with, and the oldest of a link that began too many at once."""
+        own: list[tuple[float, Path]] = []
         for path in self.root.glob("*.part"):
             try:
-                if time.time() - path.stat().st_mtime > KEPT_S:
-                    path.unlink(missing_ok=True)
+                at = path.stat().st_mtime
             except FileNotFoundError:
                 continue
+            if time.time() - at > KEPT_S:
+                path.unlink(missing_ok=True)
+            elif path.name.startswith(_link(link)):
+                own.append((at, path))
+        for _, path in sorted(own)[: -MOST_OPEN + 1]:
+            path.unlink(missing_ok=True)
 
 
 class Piece:
@@ -137,7 +144,11 @@ class Piece:
 
 
 def _name(link: str, sha256: str) -> str:
-    return hashlib.sha256(f"{link}\n{sha256}".encode()).hexdigest()
+    return _link(link) + hashlib.sha256(sha256.encode()).hexdigest()[:48]
+
+
+def _link(link: str) -> str:
+    return hashlib.sha256(link.encode()).hexdigest()[:16]
 
 
 def _no_room(sha256: str) -> NoRoom:

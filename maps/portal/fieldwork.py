@@ -24,9 +24,10 @@ from maps.portal import links
 from maps.portal.links import Link
 from maps.portal.office import Office
 from maps.portal.store import metadata
-from pipeline.cases import closing
+from pipeline.cases import closing, tables
 from pipeline.cases.case import Case
-from pipeline.cases.events import Actor, Event, Kind
+from pipeline.cases.database import reading
+from pipeline.cases.events import Actor, Event, Kind, from_row
 from pipeline.cases.evidence import SHOTS, Evidence
 from pipeline.cases.evidence import to_json as evidence_json
 from pipeline.cases.finding import photos_held
@@ -89,8 +90,11 @@ class Answer:
 
 def receipt(office: Office, number: str, sha256: str) -> dict[str, Any] | None:
     """Of a photo that is on record in this case."""
-    found = next((e for e in office.ledger.events(number) if e.kind == Kind.EVIDENCE and _is(e, sha256)), None)
-    return _receipt(found) if found else None
+    held, events = tables.evidence.c, tables.events
+    first = sa.select(sa.func.min(held.seq)).where(held.case == number, held.sha256 == sha256).scalar_subquery()
+    with reading(office.ledger.engine) as connection:
+        row = connection.execute(sa.select(events).where(events.c.seq == first)).mappings().first()
+    return _receipt(from_row(row)) if row else None
 
 
 def photo(office: Office, sender: Sender, values: Mapping[str, Any], source: Path | bytes) -> Answer:
@@ -447,10 +451,6 @@ def _part(office: Office, number: str, values: Mapping[str, Any]) -> str:
     """The part as the record names it; one that was split since is the whole."""
     named = str(values.get("part") or "").removeprefix(f"{number}_")
     return named if any(part.id == named for part in office.ledger.case(number).parts) else ""
-
-
-def _is(event: Event, sha256: str) -> bool:
-    return bool(event.payload.get("sha256") == sha256)
 
 
 def _receipt(event: Event) -> dict[str, Any]:
