@@ -1,3 +1,4 @@
+# ruff: noqa: E501  scripts of the page stand in long lines
 """A small office that speaks the protocol of a field link over real HTTP, on a bad line.
 
 ``Line`` decides per request whether it is cut at a byte on its way in, or its answer is lost on the

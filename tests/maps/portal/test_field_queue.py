@@ -1,3 +1,4 @@
+# ruff: noqa: E501  scripts of the page stand in long lines
 """The queue of the field page in a real Chromium against a real, bad line: every file arrives once."""
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ def handset(chromium, tmp_path: Path) -> Iterator:
         )
         contexts.append(context)
         # the same laws at a tenth of the waiting
-        context.add_init_script(MAKE + "const slow = setTimeout; window.setTimeout = (run, ms, ...rest) => slow(run, (ms || 0) / 10, ...rest);")
+        context.add_init_script(
+            MAKE
+            + "const slow = setTimeout; window.setTimeout = (run, ms, ...rest) => slow(run, (ms || 0) / 10, ...rest);"
+        )
         return context
 
     yield start
@@ -74,9 +78,21 @@ def test_the_verdict_goes_first_then_photos_oldest_first(handset, bureau) -> Non
     assert bureau.held.order == ["verdict", "photo", "photo"]
     assert [sha256 for _, sha256 in bureau.held.stored] == [early, late]
     body = bureau.held.words[VERDICT]
-    assert body["payload"] == {"verdict": "ILLEGAL", "sub": "厂房类"} and body["version"] == 3 and body["clock"]["phone_at"]
-    receipt = page.evaluate("(id) => gxStore.all().then((rows) => rows.find((row) => row.id === id).state.receipt)", early)
-    assert receipt["sha256"] == early and receipt["seq"] == 2 and receipt["size"] == 1000
+    assert (
+        body["payload"] == {"verdict": "ILLEGAL", "sub": "厂房类"}
+    )
+    assert (
+        body["version"] == 3
+    )
+    assert (
+        body["clock"]["phone_at"]
+    )
+    receipt = page.evaluate(
+        "(id) => gxStore.all().then((rows) => rows.find((row) => row.id === id).state.receipt)", early
+    )
+    assert receipt["sha256"] == early
+    assert receipt["seq"] == 2
+    assert receipt["size"] == 1000
 
 
 @pytest.mark.parametrize("lose", [0, 0.5])
@@ -170,7 +186,9 @@ def test_a_second_tab_takes_over_when_the_first_is_closed(handset, bureau, host:
 
 def test_the_end_of_the_link_stops_keeps_and_a_good_link_goes_on(handset, bureau) -> None:
     page = opened(handset(), bureau)
-    page.evaluate("() => { window.heard = []; gxQueue.addEventListener('locked', (event) => heard.push(event.detail.code)); }")
+    page.evaluate(
+        "() => { window.heard = []; gxQueue.addEventListener('locked', (event) => heard.push(event.detail.code)); }"
+    )
     for code in (403, 410):
         bureau.held.answer = code
         one = page.evaluate("([n]) => made(n, 1000, { taken_at: '2026-11-24T02:00:00Z' })", [code])
@@ -185,17 +203,31 @@ def test_the_end_of_the_link_stops_keeps_and_a_good_link_goes_on(handset, bureau
         assert page.evaluate("gxStore.lock()") is None
 
 
-@pytest.mark.parametrize(("status", "state", "words"), [(413, "refused", "超过"), (507, "retry", "磁盘已满"), (429, "retry", "稍后"), (500, "retry", "500"), (415, "refused", "415"), (404, "refused", "没有这个图斑")])
-def test_what_the_server_says_no_to_is_said_in_words_and_kept(handset, bureau, status: int, state: str, words: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "state", "words"),
+    [
+        (413, "refused", "超过"),
+        (507, "retry", "磁盘已满"),
+        (429, "retry", "稍后"),
+        (500, "retry", "500"),
+        (415, "refused", "415"),
+        (404, "refused", "没有这个图斑"),
+    ],
+)
+def test_what_the_server_says_no_to_is_said_in_words_and_kept(
+    handset, bureau, status: int, state: str, words: str
+) -> None:
     bureau.held.answers["PUT up"] = status
     page = opened(handset(), bureau)
     one = page.evaluate("made(1, 1000)")
     until(page, "(state) => gxStore.all().then((rows) => rows[0].state.name === state)", arg=state)
     row = page.evaluate("gxStore.all()")[0]
-    assert words in row["state"]["sentence"]["zh"] and row["state"]["sentence"]["en"]
+    assert words in row["state"]["sentence"]["zh"]
+    assert row["state"]["sentence"]["en"]
     assert page.evaluate("(id) => gxStore.blob(id).then((blob) => blob.size)", one) == 1000
     if status == 500:
-        assert row["state"]["n"] >= 1 and row["state"]["at"] > "2026"
+        assert row["state"]["n"] >= 1
+        assert row["state"]["at"] > "2026"
 
 
 def test_a_verdict_that_the_table_refuses_does_not_hold_up_the_photos(handset, bureau) -> None:
@@ -205,7 +237,10 @@ def test_a_verdict_that_the_table_refuses_does_not_hold_up_the_photos(handset, b
     one = page.evaluate("made(1, 1000)")
     settled(page, "sent refused")
     assert page.evaluate("states()") == {VERDICT: "refused", one: "sent"}
-    assert page.evaluate("gxStore.all().then((rows) => rows.find((row) => row.kind === 'verdict').state.sentence.zh)") == "不行 409"
+    assert (
+        page.evaluate("gxStore.all().then((rows) => rows.find((row) => row.kind === 'verdict').state.sentence.zh)")
+        == "不行 409"
+    )
 
 
 def test_bytes_that_changed_on_the_phone_are_told_apart_from_a_bad_line(handset, bureau) -> None:
@@ -221,7 +256,9 @@ def test_bytes_that_changed_on_the_phone_are_told_apart_from_a_bad_line(handset,
 def test_a_log_in_page_of_a_wifi_is_no_receipt(handset, bureau) -> None:
     context = handset()
     page = opened(context, bureau)
-    context.route("**/up/**", lambda route: route.fulfill(status=200, content_type="text/html", body="<h1>Free WiFi</h1>"))
+    context.route(
+        "**/up/**", lambda route: route.fulfill(status=200, content_type="text/html", body="<h1>Free WiFi</h1>")
+    )
     one = page.evaluate("made(1, 1000)")
     until(page, "gxStore.all().then((rows) => rows[0].state.name === 'retry')")
     assert "WiFi" in page.evaluate("gxStore.all()")[0]["state"]["sentence"]["zh"]

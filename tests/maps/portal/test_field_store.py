@@ -1,3 +1,4 @@
+# ruff: noqa: E501  scripts of the page stand in long lines
 """The storage side of the field page in a real Chromium: hash, ZIP, what is kept over which break."""
 
 from __future__ import annotations
@@ -185,13 +186,16 @@ def test_what_a_full_disk_refuses_is_said_before_listed_and_exported(handset, se
     second = page.evaluate(
         "made(2, 500000)"
     )  # only fits into the room held ready, which is then gone: said before the next
-    assert page.evaluate("gxStore.space()")["low"] and page.evaluate("heard.includes('space')")
+    assert page.evaluate("gxStore.space()")["low"]
+    assert page.evaluate("heard.includes('space')")
     code, said = page.evaluate("made(3, 900000).then(() => ['kept', ''], (error) => [error.code, error.message])")
-    assert code == "full" and "导出" in said
+    assert code == "full"
+    assert "导出" in said
     rows = page.evaluate("gxStore.all()")
     assert [row.get("unsaved", False) for row in rows] == [False, False, True]
     with read_package(as_bytes(page, "() => gxPackage().then((made) => made.blob)")) as package:
-        assert len(package.records) == 3 and not package.missing
+        assert len(package.records) == 3
+        assert not package.missing
     # with a receipt, the phone's copy makes room for what has none
     page.evaluate("(id) => gxStore.mark(id, { name: 'sent', receipt: { seq: 1 }, at: new Date().toISOString() })", sent)
     devtools.send("HeapProfiler.collectGarbage")  # the package still held the copy
@@ -252,7 +256,8 @@ def test_a_new_link_takes_over_what_the_old_one_could_not_send(handset, server) 
     assert page.evaluate("gxStore.adopt(['430321-2026-00187'])") == 2
     rows = page.evaluate("gxStore.all()")
     assert {row["id"] for row in rows} == {photo, "11111111-1111-4111-8111-111111111111"}
-    assert {row["from_link"] for row in rows} == {LINK} and {row["state"]["name"] for row in rows} == {"waiting"}
+    assert {row["from_link"] for row in rows} == {LINK}
+    assert {row["state"]["name"] for row in rows} == {"waiting"}
     assert hashlib.sha256(as_bytes(page, "(id) => gxStore.blob(id)", photo)).hexdigest() == photo
     assert page.evaluate("gxStore.adopt(['430321-2026-00187'])") == 0
     page.close()
@@ -273,10 +278,14 @@ def test_a_package_holds_originals_positions_and_the_verdict(handset, server) ->
         assert all(name.startswith("430321-2026-00187/") for name in archive.namelist()[1:])
     assert manifest["drafts"] == {"verdict/B": {"text": "写到一半"}}
     with read_package(content) as package:
-        assert package.link == LINK and not package.missing and not package.strangers
+        assert package.link == LINK
+        assert not package.missing
+        assert not package.strangers
         photos = [record for record in package.records if record.kind == "photo"]
         assert [record.id for record in photos] == ids
-        assert photos[0].values["lon"] == 112.8 and photos[0].values["heading_deg"] == 218.5
+        assert photos[0].values["lon"] == 112.8
+        assert photos[0].values["heading_deg"] == 218.5
         assert [hashlib.sha256(package.original(one)).hexdigest() for one in ids] == ids
         verdict = next(record for record in package.records if record.kind == "verdict")
-        assert verdict.values["payload"] == {"verdict": "ILLEGAL", "sub": "厂房类"} and verdict.values["version"] == 3
+        assert verdict.values["payload"] == {"verdict": "ILLEGAL", "sub": "厂房类"}
+        assert verdict.values["version"] == 3

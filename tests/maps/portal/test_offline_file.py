@@ -1,3 +1,4 @@
+# ruff: noqa: E501  scripts of the page stand in long lines
 """The field page without the network: by its service worker, and as one self-contained file."""
 
 from __future__ import annotations
@@ -113,8 +114,10 @@ def handset(chromium, tmp_path: Path) -> Iterator:
 @pytest.fixture
 def bureau() -> Iterator[Office]:
     held = Held(data=data())
-    held.page = style.environment("zh").get_template(offlinefile.TEMPLATE).render(
-        lang="zh", frame=style.Frame("l/L1/", "zh", "", None, None, assets.names()), now=None
+    held.page = (
+        style.environment("zh")
+        .get_template(offlinefile.TEMPLATE)
+        .render(lang="zh", frame=style.Frame("l/L1/", "zh", "", None, None, assets.names()), now=None)
     )
     held.page = re.sub(r'(href|src)="[^"]*static/', r'\1="/static/', held.page)
     found = Office(held)
@@ -125,8 +128,13 @@ def bureau() -> Iterator[Office]:
 def installed(context, bureau: Office):
     page = context.new_page()
     page.goto(bureau.base)
-    page.evaluate("navigator.serviceWorker.register('sw.js').then(() => navigator.serviceWorker.ready).then(() => true)")
-    until(page, "!!navigator.serviceWorker.controller || navigator.serviceWorker.ready.then((w) => w.active.state === 'activated')")
+    page.evaluate(
+        "navigator.serviceWorker.register('sw.js').then(() => navigator.serviceWorker.ready).then(() => true)"
+    )
+    until(
+        page,
+        "!!navigator.serviceWorker.controller || navigator.serviceWorker.ready.then((w) => w.active.state === 'activated')",
+    )
     return page
 
 
@@ -159,7 +167,8 @@ def test_at_410_the_case_leaves_the_cache_and_the_drafts_stay(handset, bureau) -
     page.goto(bureau.base)
     page.wait_for_selector("#gxf-gone:not([hidden])")  # the shell still opens, to show what is left
     names = page.evaluate("caches.keys()")
-    assert names and not [name for name in names if "case" in name]
+    assert names
+    assert not [name for name in names if "case" in name]
     assert page.evaluate("gxStore.drafts()")["verdict/x"] == {"text": "写到一半"}
     assert page.evaluate("states()") == {one: "waiting"}
 
@@ -199,7 +208,8 @@ def written(tmp_path: Path, **how) -> Path:
 def test_the_offline_file_is_one_file_below_a_megabyte(tmp_path) -> None:
     made = offlinefile.offline_file(data(), lambda href: chip_bytes())
     print(f"offline file with 2 chips: {len(made.content):,} bytes")
-    assert len(made.content) <= offlinefile.LIMIT_BYTES and not made.left_out
+    assert len(made.content) <= offlinefile.LIMIT_BYTES
+    assert not made.left_out
     html = made.content.decode()
     assert assets.outside_references(re.sub(r"<script>.*?</script>", "", html, flags=re.S)) == []
     assert "default-src 'none'" in html[:2000]
@@ -207,7 +217,8 @@ def test_the_offline_file_is_one_file_below_a_megabyte(tmp_path) -> None:
     many = offlinefile.offline_file(data(cases=30), lambda href: chip_bytes())
     assert len(many.content) <= offlinefile.LIMIT_BYTES
     days = {day for _, day in many.left_out}
-    assert days and many.left_out[0][1] == min(days)  # the older ones go first
+    assert days
+    assert many.left_out[0][1] == min(days)
 
 
 def test_the_offline_file_captures_keeps_and_exports_without_any_network(handset, tmp_path) -> None:
@@ -229,7 +240,9 @@ def test_the_offline_file_captures_keeps_and_exports_without_any_network(handset
     page.click("#gxf-shutter")
     until(page, "gxStore.all().then((rows) => rows.length === 1)")
     row = page.evaluate("gxStore.all()")[0]
-    assert row["case"] == NUMBER and row["position_source"] == "phone" and abs(row["lat"] - 27.6998) < 1e-6
+    assert row["case"] == NUMBER
+    assert row["position_source"] == "phone"
+    assert abs(row["lat"] - 27.6998) < 1e-6
     page.close()
     page = context.new_page()
     page.goto(path.as_uri())
@@ -238,9 +251,11 @@ def test_the_offline_file_captures_keeps_and_exports_without_any_network(handset
     with page.expect_download() as download:
         page.get_by_role("button", name=re.compile("离线包")).first.click()
     with read_package(download.value.path()) as package:
-        assert package.link == LINK and [record.id for record in package.records] == [row["id"]]
+        assert package.link == LINK
+        assert [record.id for record in package.records] == [row["id"]]
         original = package.original(row["id"])
-        assert original[:3] == b"\xff\xd8\xff" and hashlib.sha256(original).hexdigest() == row["id"]
+        assert original[:3] == b"\xff\xd8\xff"
+        assert hashlib.sha256(original).hexdigest() == row["id"]
     assert not problems
 
 
@@ -270,16 +285,31 @@ def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
 
 
 def manifest(*records: dict[str, Any], **more: Any) -> bytes:
-    whole = {"format": "gengxun-package", "version": 1, "made_at": "2026-11-24T08:00:00Z", "link": {"id": LINK}, "records": list(records), **more}
+    whole = {
+        "format": "gengxun-package",
+        "version": 1,
+        "made_at": "2026-11-24T08:00:00Z",
+        "link": {"id": LINK},
+        "records": list(records),
+        **more,
+    }
     return json.dumps(whole).encode()
 
 
 PHOTO = b"\xff\xd8\xff" + bytes(1000)
-GOOD = {"kind": "photo", "id": hashlib.sha256(PHOTO).hexdigest(), "case": NUMBER, "taken_at": "2026-11-24T02:00:00Z", "size": len(PHOTO)}
+GOOD = {
+    "kind": "photo",
+    "id": hashlib.sha256(PHOTO).hexdigest(),
+    "case": NUMBER,
+    "taken_at": "2026-11-24T02:00:00Z",
+    "size": len(PHOTO),
+}
 
 
 def test_a_package_packed_again_by_a_pc_reads_the_same() -> None:
-    content = zipped({"离线包/manifest.json": manifest(GOOD), "离线包/..\\x.jpg": PHOTO, "thumbs.db": b"x"}, zipfile.ZIP_DEFLATED)
+    content = zipped(
+        {"离线包/manifest.json": manifest(GOOD), "离线包/..\\x.jpg": PHOTO, "thumbs.db": b"x"}, zipfile.ZIP_DEFLATED
+    )
     with read_package(content) as package:
         assert package.original(GOOD["id"]) == PHOTO
         assert package.strangers == ("thumbs.db",)
@@ -344,6 +374,5 @@ def test_control_characters_are_taken_out_and_texts_are_bounded() -> None:
     verdict = {"kind": "verdict", "id": "a-1", "case": NUMBER, "payload": {"party": "x\x00\x1b[31m" + "y" * 9000}}
     with read_package(zipped({"manifest.json": manifest(verdict)})) as package:
         said = package.records[0].values["payload"]["party"]
-        assert said.startswith("x[31my") and len(said) == 4000
-
-
+        assert said.startswith("x[31my")
+        assert len(said) == 4000
