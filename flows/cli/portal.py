@@ -61,8 +61,13 @@ def _by() -> str:
 @user.command("add", help=tr("A new account; its first pass phrase is printed once."))
 @click.argument("name")
 @click.option("--role", required=True, metavar="ROLE", help=tr("One of {roles}.", roles=", ".join(ROLES)))
-@click.option("--district", "districts", multiple=True, metavar="CODE",
-              help=tr("Only this district (beginning of its code), may be repeated; left out: the whole bureau."))  # fmt: skip
+@click.option(
+    "--district",
+    "districts",
+    multiple=True,
+    metavar="CODE",
+    help=tr("Only this district (beginning of its code), may be repeated; left out: the whole bureau."),
+)
 @JSON
 def add(name: str, role: str, districts: tuple[str, ...], as_json: bool) -> None:
     store = serving.store_of(settings.find())

@@ -116,6 +116,9 @@ def not_signed_in(request: Request, error: Exception) -> Response:
 
 
 def must_change(request: Request) -> Response:
+    if wants_json(request):
+        text = both("Choose a pass phrase of your own first.")
+        return pages.says(request, 403, both("Sign in first"), text)
     return RedirectResponse("/account", 303)
 
 
@@ -157,8 +160,10 @@ def _broken(request: Request, number: str) -> Response:
         kept = both("Nothing was written to the ledger; retry safely.")
     else:
         kept = both("It is not certain whether it was saved: look at the history first, then retry.")
+    title = both("Could not open. The data are not affected.")
     try:
-        return pages.says(request, 500, both("Could not open. The data are not affected."), kept, number=number)
-    except Exception:
+        return pages.says(request, 500, title, kept, number=number)
+    except Exception:  # accounts or templates themselves are out of reach
         log.exception("%s: the error page broke too", number)
-        return Response(f"500 {number}", 500, media_type="text/plain")
+        lines = [title["zh"] + kept["zh"], f"{title['en']} {kept['en']}", number]
+        return Response("\n".join(lines), 500, media_type="text/plain")

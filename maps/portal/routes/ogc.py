@@ -21,7 +21,9 @@ from maps.portal.access import Person, SignedIn, is_https, office_of
 from maps.portal.answers import ERRORS, Problem, StageName, StatusName
 from maps.portal.featuresource import Asked, Item, Source
 
-BAD: dict[int | str, dict[str, Any]] = {400: {"model": Problem, "description": "A parameter that cannot be used; detail says which"}}
+BAD: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "A parameter that cannot be used; detail says which"}
+}
 router = APIRouter(prefix="/ogc", responses={**ERRORS, **BAD}, tags=["ogc"])
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
@@ -43,6 +45,7 @@ Text = Annotated[str | None, Query(max_length=200)]
 Id = Annotated[str, Path(max_length=200)]
 
 
+@router.get("/", include_in_schema=False)
 @router.get("", responses={200: {"model": answers.Landing}})
 def landing(request: Request, person: SignedIn) -> Response:
     """Where to go on."""

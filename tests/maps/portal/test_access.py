@@ -168,6 +168,7 @@ def test_the_first_word_has_to_be_changed(client, office) -> None:
     assert re.fullmatch(r"([a-z2-9]{4}-){3}[a-z2-9]{4}", first)
     attempt(client, "新人", first)
     assert client.get("/").headers["location"] == "/account"
+    assert client.get("/api/cases").status_code == 403
     page = client.get("/account")
     assert "Choose a pass phrase of your own first" in page.text
 
@@ -255,6 +256,19 @@ def test_what_nobody_foresaw_has_a_number_and_no_traceback(app, client, caplog) 
     assert number_[0] in caplog.text
     assert "secret of the house" not in answer.text
     assert "retry safely" in answer.text
+
+
+def test_accounts_out_of_reach_are_said_in_words(client, office) -> None:
+    office.store.close()
+    for path in office.root.glob("portal.db*"):
+        path.unlink()
+    office.store.path.mkdir()
+    client.cookies.set("gx_session", "x")
+    answer = client.get("/login")
+    assert answer.status_code == 500
+    assert "数据没有受影响" in answer.text
+    assert "The data are not affected" in answer.text
+    assert str(office.root) not in answer.text
 
 
 def test_no_secret_stands_in_a_log(client, office, sign_in, caplog) -> None:
