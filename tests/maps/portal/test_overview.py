@@ -18,10 +18,12 @@ from starlette.testclient import TestClient
 
 from flows import serve, settings
 from maps import overview
+from maps.portal.access import Person
 from maps.portal.app import create_app
 from maps.portal.routes import overview as route
 from maps.portal.shelf import deflated, gzipped
-from pipeline.cases.events import Kind
+from maps.portal.todo import todo
+from pipeline.cases.events import Kind, Role
 from tests.benchmarks.ledger import generate
 from tests.maps.portal.conftest import OTHER, add_person, number
 from tests.pipeline.cases.lives import OFFICER
@@ -103,13 +105,15 @@ def test_what_cannot_be_read_is_no_filter_and_breaks_nothing(client: Any, sign_i
     assert client.get(f"/overview/totals.json?{query}").status_code == 200
 
 
-def test_whose_turn_it_is_depends_on_the_role(new_client: Any, sign_in: Any) -> None:
-    def figures(role: str) -> list[int]:
-        page = sign_in(new_client(), role).get("/overview").text
-        return [int(n) for n in re.findall(r'class="gx-turn".*?<b>(\d+)</b>', page, re.S)]
-
-    assert figures("reviewer") != []
-    assert figures("leader") == []
+@pytest.mark.parametrize("role", ["reviewer", "leader", "legal_reviewer", "district_officer", "administrator"])
+def test_the_turns_on_the_overview_are_those_of_the_to_do_list(
+    client: Any, sign_in: Any, office: Any, role: str
+) -> None:
+    page = sign_in(client, role).get("/overview").text
+    figures = [int(n) for n in re.findall(r'class="gx-turn".*?<b>(\d+)</b>', page, re.S)]
+    waiting = todo(office, Person("somebody", Role(role), ()))
+    assert sum(figures) == len(waiting)
+    assert bool(figures) == (role != "administrator")
 
 
 @pytest.fixture(scope="module")
