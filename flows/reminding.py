@@ -18,13 +18,17 @@ from pipeline.cases.procedure import FINAL, Step
 from pipeline.cases.table import Status
 from pipeline.cases.workdays import Calendar
 from pipeline.plain import to_plain
-from pipeline.reminders import recountable, recounted, reminders
+from pipeline.reminders import AGAIN, recountable, recounted, reminders
 
 ENDED = ("CLOSED", "DISMISSED")
 
 
 def run(office: Workspace, *, within_days: int | None = None, now: datetime | None = None) -> dict[str, Any]:
-    """{today, within_days, overdue, due, reminders, recounted, refused}."""
+    """{today, within_days, overdue, overdue_cases, overdue_beside, overdue_again, due, reminders, recounted, refused}.
+
+    overdue is every reminder; overdue_cases: cases with a last day of the loop passed, which is what ``case list
+    --overdue`` and ``stats`` count; overdue_beside, overdue_again: limits of proceedings and transfers, checks put off.
+    """
     ledger, today = office.ledger, day_of(now or datetime.now(UTC))
     within = office.settings.case.remind_days if within_days is None else within_days
     rules = office.rules(today)
@@ -37,6 +41,9 @@ def run(office: Workspace, *, within_days: int | None = None, now: datetime | No
         "today": today.isoformat(),
         "within_days": within,
         "overdue": sum(one.overdue for one in found),
+        "overdue_cases": len({one.number for one in found if one.overdue and one.of_the_loop}),
+        "overdue_beside": sum(one.overdue and bool(one.beside) for one in found),
+        "overdue_again": sum(one.overdue and one.what == AGAIN for one in found),
         "due": sum(not one.overdue for one in found),
         "reminders": rows,
         "recounted": again,

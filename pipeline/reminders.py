@@ -13,6 +13,7 @@ from typing import Any
 from geodata.days import day_of
 from geodata.words import Text, both
 from pipeline.cases.case import Case, Part, Status
+from pipeline.cases.rows import due_now
 from pipeline.cases.running import running
 from pipeline.cases.standards import Standards
 from pipeline.cases.workdays import Calendar
@@ -45,10 +46,15 @@ class Reminder:
     def overdue(self) -> bool:
         return self.days_left < 0
 
+    @property
+    def of_the_loop(self) -> bool:
+        """A last day of the loop itself: what lists and statistics call overdue."""
+        return not self.beside and self.what != AGAIN
+
 
 def reminders(cases: Iterable[Case], today: date, within_days: int, rules: Standards) -> list[Reminder]:
     """What is overdue or due up to ``within_days`` from today, by district, person and day. What is paused is left
-    out, and what a final step has ended too."""
+    out unless it was overdue before, and what a final step has ended too."""
     found = [one for case in cases for part in case.parts for one in _of_part(case, part, today, rules)]
     near = [one for one in found if one.days_left <= within_days]
     return sorted(near, key=lambda r: (r.district_code, r.person, r.on, r.number, r.part, r.beside, r.what))
@@ -61,8 +67,8 @@ def _of_part(case: Case, part: Part, today: date, rules: Standards) -> Iterable[
             case.district_code, case.district_name,
         )  # fmt: skip
 
-    if part.due and not part.paused_on:
-        due = part.due
+    due = due_now(part)
+    if due:
         yield one(due["what"], due_name(due["what"], rules), date.fromisoformat(due["on"]), bool(due["provisional"]))
     if part.postponed and part.status is Status.DISPATCHED:
         again = part.postponed[-1]

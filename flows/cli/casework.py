@@ -50,7 +50,11 @@ def district_code(context: click.Context, parameter: click.Parameter, value: str
 @click.option("--district", metavar="CODE", callback=district_code,
               help=tr("Only this district or township, by the beginning of its code."))  # fmt: skip
 @click.option("--kind", type=click.Choice(list(KINDS)), help=tr("Only this kind."))
-@click.option("--overdue", is_flag=True, help=tr("Only where a last day has passed."))
+@click.option(
+    "--overdue",
+    is_flag=True,
+    help=tr("Only where a last day of the loop has passed; limits of proceedings and transfers: gengxun remind."),
+)
 @click.option("--batch", metavar="NAME", help=tr("Only with a clue of this batch."))
 @click.option("--party", metavar="NAME", help=tr("Only of this party."))
 @click.option("--assignee", metavar="NAME", help=tr("Only assigned to this person."))

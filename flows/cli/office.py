@@ -51,6 +51,10 @@ def remind(days: int | None, send: bool, as_json: bool) -> None:
             click.echo("  " + _reminder(row))
     click.echo(tr("{overdue} overdue, {due} due within {days} days", overdue=found["overdue"], due=found["due"],
                   days=found["within_days"]))  # fmt: skip
+    if found["overdue"]:
+        click.echo(tr("of these: cases overdue in the loop {cases} (as case list --overdue and stats count), limits of"
+                      " proceedings and transfers {beside}, checks put off {again}", cases=found["overdue_cases"],
+                      beside=found["overdue_beside"], again=found["overdue_again"]))  # fmt: skip
     for one in found["recounted"]:
         say(tr("{number}: {what} counted again, {was} becomes {on}", number=one["case"], what=one["what"],
                was=one["was"], on=one["on"]))  # fmt: skip

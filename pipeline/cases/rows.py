@@ -17,8 +17,7 @@ def case_row(case: Case) -> dict[str, Any]:
     """JSON values; the same for the same events, whatever the day (``on_day`` adds what the day says)."""
     flag = case.flags[0]
     ground, inside = flag["occupied"], case.geometry.representative_point()
-    # a pause stops what still ran; what was overdue before it stays so
-    dues = [p.due for p in case.parts if p.due and (not p.paused_on or p.due["on"] < p.paused_on)]
+    dues = [due for part in case.parts if (due := due_now(part))]
     due = min(dues, key=lambda d: d["on"]) if dues else None
     verdicts = [part.verdict for part in case.parts if part.verdict]
     closings = [part.closing for part in case.parts if part.closing]
@@ -78,6 +77,11 @@ def case_row(case: Case) -> dict[str, Any]:
         "demolished_m2": sum(float(p.report.get("demolished_m2") or 0) for p in case.parts if p.report),
         "parts": [part_row(part) for part in case.parts] if case.split else [],
     }
+
+
+def due_now(part: Part) -> Mapping[str, Any] | None:
+    """What is due of a part: a pause stops what still ran; what was overdue before it stays so."""
+    return part.due if part.due and (not part.paused_on or part.due["on"] < part.paused_on) else None
 
 
 def part_row(part: Part) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import geopandas as gpd
@@ -62,6 +62,25 @@ def office(made, tmp_path):
 def run(tmp_path, monkeypatch, office):
     call = runner(tmp_path, monkeypatch)
     return lambda *arguments, **more: call(*arguments, cwd=more.pop("cwd", office), **more)
+
+
+def test_what_is_overdue_is_counted_alike_or_named(run, office, monkeypatch):
+    """The loop's own last days are one number everywhere; what runs beside it is said apart."""
+    from flows.reminding import run as remind
+    from pipeline.cases.rows import on_day
+    from pipeline.statistics import statistics
+
+    late = datetime(2028, 1, 3, 4, tzinfo=UTC)
+    opened = settings.open_workspace(office)
+    with Ledger(office / "ledger.db", clock=lambda: FOUND) as ledger:
+        ledger.act(FIRST, Kind.PAUSED, {"reason": "行政复议"}, LEADER)
+    found = remind(opened, now=late)
+    rows = [on_day(row, late.date()) for row in opened.ledger.rows()]
+    listed = opened.ledger.rows(due_before=late.date())
+    total = statistics(iter(rows), today=late.date())["total"]
+    assert found["overdue_cases"] == len(listed) == total["overdue"] == 1  # the paused one does not run
+    assert found["overdue_beside"] >= 1
+    assert found["overdue"] == found["overdue_cases"] + found["overdue_beside"] + found["overdue_again"]
 
 
 def test_remind_names_numbers_and_days_only(run):
