@@ -6,7 +6,7 @@
   const PATIENCE_MS = 30000, HEADING_MS = 400, OLD_S = 15;
   const place = (gx.place = {
     status: "off", /* off | waiting | live | none | refused | basic */
-    fix: null, hand: null, declination: 0, compass: "off", /* off | ask | live | refused | none */
+    fix: null, hand: null, declination: 0, compass: "off", /* off | ask | silent | live | refused | none */
   });
   let watch = null, timer = null, readings = [], accuracy = null, handHeading = null;
 
@@ -45,26 +45,24 @@
   place.setHand = (lonlat) => { place.hand = lonlat ? { lon: lonlat[0], lat: lonlat[1], at: Date.now() } : null; changed(); };
 
   /* --- heading ---------------------------------------------------------------------------------------- */
-  /* iOS (and whoever follows it) gives the compass only after a question inside a press */
+  /* iOS gives the compass only after a question inside a press; others have the question and answer without it */
   place.needsPress = () => typeof DeviceOrientationEvent !== "undefined" && typeof DeviceOrientationEvent.requestPermission === "function";
   place.startCompass = () => {
     if (typeof DeviceOrientationEvent === "undefined") { place.compass = "none"; }
-    else if (place.needsPress() && place.compass !== "live") { place.compass = "ask"; }
-    else { listen(); }
+    else {
+      if (place.compass !== "live") { place.compass = place.needsPress() ? "ask" : "silent"; }
+      /* Chrome on Android has its own event for absolute angles; Firefox says absolute in the plain one; Safari gives webkitCompassHeading */
+      window.addEventListener("deviceorientationabsolute", turned);
+      window.addEventListener("deviceorientation", turned);
+    }
     changed();
   };
   place.askCompass = async () => {
     let answer = "denied";
     try { answer = await DeviceOrientationEvent.requestPermission(); } catch (_) { /* not in a press, or refused */ }
-    if (answer === "granted") { listen(); } else { place.compass = "refused"; }
+    if (place.compass !== "live") { place.compass = answer === "granted" ? "silent" : "refused"; }
     changed();
   };
-  function listen() {
-    place.compass = "live";
-    /* Chrome on Android has its own event for absolute angles; Firefox says absolute in the plain one; Safari gives webkitCompassHeading */
-    window.addEventListener("deviceorientationabsolute", turned);
-    window.addEventListener("deviceorientation", turned);
-  }
   function turned(event) {
     const screenAngle = (screen.orientation && screen.orientation.angle) || 0;
     let magnetic;
@@ -75,6 +73,7 @@
       magnetic = facing(event.alpha, event.beta || 0, event.gamma || 0, screenAngle);
     } else { return; }
     const at = performance.now();
+    place.compass = "live";
     readings.push({ deg: gx.geo.turn(magnetic + place.declination), at });
     readings = readings.filter((r) => at - r.at <= 1500);
     changed();

@@ -109,7 +109,7 @@
     $("cases").replaceChildren(...gx.data.cases.map((one) => {
       const mine = gx.records.filter((r) => r.case === one.number), photos = mine.filter((r) => r.kind === "photo").length;
       const did = mine.some((r) => r.kind !== "photo") ? gx.t("list.verdict") : photos ? gx.t("list.photos", { n: photos }) : gx.t("list.none");
-      return gx.el("li", {}, gx.el("button", { type: "button", onclick: () => choose(one.number, null, "find") }, gx.el("b", {}, one.number), gx.el("span", {}, [gx.either(one.place), gx.either(one.title), gx.t("mu", { mu: one.mu.toFixed(2) })].join(" · ")), one.task ? gx.el("span", {}, gx.either(one.task)) : null, gx.el("small", {}, [due(one), did].filter(Boolean).join(" · "))));
+      return gx.el("li", {}, gx.el("button", { type: "button", onclick: () => choose(one.number, null, "find") }, gx.el("b", {}, one.number), gx.el("span", {}, [gx.either(one.place), gx.either(one.title)].join(" · ")), one.task ? gx.el("span", {}, gx.either(one.task)) : null, gx.el("small", {}, [gx.t("mu", { mu: one.mu.toFixed(2) }), due(one), did].filter(Boolean).join(" · "))));
     }));
     gx.show($("list"), true);
     gx.emit("strip"); gx.emit("foot");
@@ -123,7 +123,7 @@
     ["head", "tabs"].forEach((id) => gx.show($(id), true));
     gx.show($("back"), gx.data.cases.length > 1);
     gx.write($("number"), gx.case.number);
-    gx.write($("place"), [gx.either(gx.case.place), gx.either(gx.case.title) + " " + gx.t("mu", { mu: (gx.case.parts.length > 1 ? open.mu : gx.case.mu).toFixed(2) })].join(" · "));
+    $("place").replaceChildren(gx.el("span", {}, [gx.either(gx.case.place), gx.either(gx.case.title)].join(" · ")), " ", gx.el("b", {}, gx.t("mu", { mu: (gx.case.parts.length > 1 ? open.mu : gx.case.mu).toFixed(2) })));
     gx.show($("parts"), gx.case.parts.length > 1);
     $("parts").replaceChildren(...(gx.case.parts.length > 1 ? gx.case.parts.map((p) => gx.el("button", { type: "button", "aria-pressed": String(p === open), onclick: () => choose(gx.case.number, p.id, gx.step) }, gx.t("part", { id: p.id }))) : []));
     gx.show($("task"), gx.case.task);
