@@ -17,6 +17,8 @@ Sentence = tuple[Text, Text]
 """(title, text)."""
 
 MOST_REASONS = 4
+ONE_SCENE = "One scene only"
+"""The title of a doubt that a second scene ends."""
 
 
 def day(at: datetime) -> date:
@@ -272,9 +274,7 @@ def _outline(facts: Facts) -> Sentence:
 
 
 def _one_scene(facts: Facts) -> Sentence:
-    return both("One scene only"), both(
-        "Seen on {day} alone; a second clear image makes it surer.", day=day(facts.after_at)
-    )
+    return both(ONE_SCENE), both("Seen on {day} alone; a second clear image makes it surer.", day=day(facts.after_at))
 
 
 def _quality(facts: Facts) -> Sentence | None:

@@ -41,10 +41,14 @@ def lines(found: Mapping[str, Any], rules: Standards) -> Iterator[str]:
                  id=source["clue_id"])  # fmt: skip
     for reason in found["reasons"][language()]:
         yield f"- {reason}"
+    for doubt in found["doubts"][language()]:
+        yield f"? {doubt}"
     if found["dismissed_because"]:
         yield tr("dismissed: {reason}", reason=found["dismissed_because"])
     for part in found["parts"]:
         yield from _part_lines(found["number"], part, rules)
+    for kept in found["supplements"]:
+        yield _kept_line(kept)
     yield ""
     for group in _grouped(found["events"]):
         yield _event_line(group, rules)
@@ -75,6 +79,18 @@ def _part_lines(number: str, part: Mapping[str, Any], rules: Standards) -> Itera
         over = tr(" (closed by overriding)") if part["closing"]["overridden"] else ""
         yield "  " + tr("outcome: {outcome}", outcome=tr(OUTCOMES[part["outcome"]])) + over
     yield from _beside(part)
+
+
+def _kept_line(kept: Mapping[str, Any]) -> str:
+    """A correction, or what came too late: whose, and what it says."""
+    who = f"{kept['by']} ({role_name(kept['role'])[language()]})"
+    if "corrects" in kept:
+        return tr("correction of event {seq} by {who}: {text}", seq=kept["corrects"], who=who, text=kept["text"])
+    late = kept["late"] if isinstance(kept["late"], Mapping) else {"text": kept["late"]}
+    said = "，" if language() == "zh" else ", "
+    shown = said.join(f"{key}={value}" for key, value in late.items() if value not in ("", None))
+    kind = step_name(Kind(kept["kind"])) if kept["kind"] in set(Kind) else kept["kind"]
+    return tr("supplement, {kind} by {who}: {said}", kind=kind, who=who, said=shown)
 
 
 def _due_line(part: Mapping[str, Any], rules: Standards) -> str:

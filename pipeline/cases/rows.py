@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from pipeline.cases.case import Case, Part, confidence
+from pipeline.cases.case import Case, Part, confidence, scenes_that_saw
 from pipeline.cases.table import Status
+from pipeline.wording import ONE_SCENE
 
 
 def case_row(case: Case) -> dict[str, Any]:
@@ -77,6 +78,13 @@ def case_row(case: Case) -> dict[str, Any]:
         "demolished_m2": sum(float(p.report.get("demolished_m2") or 0) for p in case.parts if p.report),
         "parts": [part_row(part) for part in case.parts] if case.split else [],
     }
+
+
+def doubts_now(case: Case) -> list[Mapping[str, Any]]:
+    """The doubts of the flag that founded it, as told; that it rests on one scene alone no longer, once another saw
+    it. A list's row keeps them all: it says what was told then."""
+    seen_again = len(scenes_that_saw(case)) > 1
+    return [doubt for doubt in case.flags[0]["doubts"] if not (seen_again and doubt["title"]["en"] == ONE_SCENE)]
 
 
 def due_now(part: Part) -> Mapping[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.cases.case import Case, Part
 from pipeline.cases.events import Event
 from pipeline.cases.ledger import Ledger
-from pipeline.cases.rows import case_row, on_day, part_row
+from pipeline.cases.rows import case_row, doubts_now, on_day, part_row
 from pipeline.cases.running import running
 from pipeline.cases.table import Status
 from pipeline.plain import to_plain
@@ -26,6 +26,7 @@ def document(ledger: Ledger, number: str, today: date) -> dict[str, Any]:
     case, events = ledger.case(number), ledger.events(number)
     return {
         **on_day(case_row(case), today),
+        "doubts": {lang: [doubt["text"][lang] for doubt in doubts_now(case)] for lang in ("zh", "en")},
         "flags": list(case.flags),
         "clues": list(case.clues),
         "dated": case.dated,
