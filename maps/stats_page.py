@@ -304,7 +304,7 @@ def _months(
     first = max(12 * since.year + since.month - 1, last - MONTHS + 1)
     names = [f"{n // 12:04d}-{n % 12 + 1:02d}" for n in range(first, last + 1)]
     found = Counter(f"{_day(row['found_at']):%Y-%m}" for row in active)
-    closings = [_day(row["closed_at"]) for row in rows if row["status"] == "CLOSED" and row["closed_at"]]
+    closings = [_day(row["closed_at"]) for row in rows if row["status"] == "CLOSED" and row.get("closed_at")]
     closed = Counter(f"{day:%Y-%m}" for day in closings if since <= day <= until)
     running = f"{today:%Y-%m}"
     months = tuple(Month(name, found[name], closed[name], name == running) for name in names)
@@ -315,9 +315,9 @@ def _verdicts(active: Sequence[Row], rules: Standards | None) -> tuple[Verdicts,
     """A patch whose parts were judged differently stands under "mixed"."""
     counts: Counter[str] = Counter()
     for row in active:
-        given = {part["verdict"] for part in row.get("parts") or ()} or {row["verdict"]}
-        if row["verdict"] is not None:
-            counts[str(row["verdict"]) if len(given) == 1 else "mixed"] += 1
+        given = {part["verdict"] for part in row.get("parts") or ()} or {row.get("verdict")}
+        if row.get("verdict") is not None:
+            counts[str(row.get("verdict")) if len(given) == 1 else "mixed"] += 1
     total = sum(counts.values())
     known = rules.verdicts if rules else {}
     order = [*known, *sorted(set(counts) - set(known) - {"mixed"}), "mixed"]

@@ -59,6 +59,8 @@ def test_every_link_and_picture_of_every_page_is_in_the_site(site: Path) -> None
         f"case/{NUMBER}.html",
         f"en/case/{NUMBER}.html",
         "en/runs/index.html",
+        "stats.html",
+        "en/stats.html",
     }
     for page in pages:
         for target in re.findall(r"""(?:href|src)=["']([^"'#]+)""", page.read_text("utf-8")):

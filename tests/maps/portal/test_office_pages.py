@@ -316,3 +316,23 @@ def test_nobody_else_and_no_foreign_form_reaches_the_accounts(client, sign_in, o
         answer = other.post("/users/add", data={"csrf": other.csrf, "name": "y", "role": "administrator"})
         assert answer.status_code == 404
     assert "y" not in {one.name for one in people.accounts(office.store)}
+
+
+# the sheet of a case
+
+
+def test_the_case_sheet_adds_up_and_names_the_party_to_those_who_act(client, sign_in, office, new_client) -> None:
+    html = sign_in(client, "reviewer").get(f"/case/{number(5)}/print").text
+    terms = [round(100 * float(n)) for n in re.findall(r'data-term="([\d.]+)"', html)]
+    assert sum(terms) == round(100 * float(re.search(r'data-sum="([\d.]+)"', html)[1]))
+    assert "某建材公司" in html
+    last = office.ledger.events()[-1]
+    assert f"{last.seq}-{last.hash[:20]}" in html
+    assert 'class="gx-qr"' in html
+    for role in ("leader", "remote_sensing"):
+        other = sign_in(new_client(), role).get(f"/case/{number(5)}/print")
+        assert other.status_code == 200
+        assert "某建材公司" not in other.text
+    elsewhere = sign_in(new_client(), "district_officer", (OTHER,))
+    for one in (number(5), "430321-2026-99999", "x"):
+        assert body(elsewhere.get(f"/case/{one}/print")) == not_there(elsewhere)
