@@ -35,6 +35,15 @@ def attempt(client, name: str, word: str):
     return client.post("/login", data=form)
 
 
+def attempt_behind_https(client, name: str, **headers: str):
+    """As a proxy hands it on: plain http here, https at the browser, which keeps and sends secure cookies."""
+    page = client.get("/login", headers=headers)
+    assert "secure" in page.headers["set-cookie"].lower()
+    cookie = page.headers["set-cookie"].split(";")[0]
+    form = {"csrf": csrf(page.text), "name": name, "password": WORD}
+    return client.post("/login", data=form, headers={**headers, "cookie": cookie})
+
+
 def test_whoever_has_not_signed_in_is_led_to_the_door(client) -> None:
     answer = client.get("/account?x=1")
     assert answer.status_code == 303
@@ -72,8 +81,24 @@ def test_behind_https_the_cookie_is_secure(office, app, client) -> None:
     from dataclasses import replace
 
     app.state.office = replace(office, portal=replace(office.portal, public_url="https://gengxun.example"))
+    answer = attempt_behind_https(client, add_person(office, "leader"))
+    assert answer.status_code == 303
+    assert re.search(r"gx_session=[\w-]{43};.* Secure", answer.headers["set-cookie"])
+
+
+def test_an_address_is_believed_only_of_a_proxy_of_ours(office, app, new_client) -> None:
+    from dataclasses import replace
+
     name = add_person(office, "leader")
-    assert "secure" in attempt(client, name, WORD).headers["set-cookie"].lower()
+    told = {"x-forwarded-for": "9.9.9.9, 10.1.1.1", "x-forwarded-proto": "https"}
+    client = new_client("10.0.0.9")
+    client.headers.update(told)
+    assert "secure" not in attempt(client, name, WORD).headers["set-cookie"].lower()
+    app.state.office = replace(office, portal=replace(office.portal, proxy=True))
+    assert attempt_behind_https(new_client("10.0.0.9"), name, **told).status_code == 303
+    with office.store.reading() as connection:
+        line = sa.select(journal.c.address).where(journal.c.kind == "signed_in").order_by(journal.c.id)
+        assert list(connection.execute(line).scalars()) == ["10.0.0.9", "10.1.1.1"]
 
 
 def test_leaders_land_on_the_figures_others_on_the_overview(new_client, sign_in) -> None:
