@@ -126,7 +126,7 @@ class StatsPage:
     runs: int
 
     @property
-    def open(self) -> int:
+    def in_hand(self) -> int:
         return self.total.found + self.total.rectify
 
 

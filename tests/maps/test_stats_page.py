@@ -55,7 +55,7 @@ def test_lines_add_up_to_the_total_and_are_no_more_than_a_sheet_holds(by: str) -
         assert sum(getattr(line, field) for line in told.lines) == getattr(told.total, field)
     for field in ("farmland_mu", "basic_mu", "restored_mu"):
         assert round(100 * sum(getattr(line, field) for line in told.lines)) == round(100 * getattr(told.total, field))
-    assert told.open == sum(count for _, count, _ in told.ages)
+    assert told.in_hand == sum(count for _, count, _ in told.ages)
     assert told.total.count == sum(month.found for month in told.months) + told.months_before
     if by == "park":
         assert [line.name["en"] for line in told.lines][-1] == "Outside the parks"
