@@ -114,7 +114,9 @@
       made.push(chips("gxf-in-sub", gx.t("verdict.sub"), Object.entries(rule.subs).map(([k, name]) => ({ key: k, name: gx.either(name) })), verdict.draft.sub, (o) => { verdict.draft.sub = o.key; relabel(); save(); }));
     }
     const all = (rule.fields || []).slice().sort((a, b) => Number(b === finer) - Number(a === finer) || Number(required(rule, b)) - Number(required(rule, a)));
-    all.forEach((field) => {
+    const proof = gx.el("ul", { class: "gxf-proof", id: "gxf-proof" }), open = all.filter((f) => !required(rule, f) && !f.choices).length;
+    all.forEach((field, n) => {
+      if (n === all.length - open) { made.push(proof); } /* what must be there, then its proof, then what may be said */
       const id = "gxf-in-" + field.key, name = gx.either(field.name), value = verdict.draft.fields[field.key] || "";
       if (field.choices) {
         made.push(chips(id, name, options(field), value, (o) => { verdict.draft.fields[field.key] = o.key; if (o.sub) { verdict.draft.sub = o.sub; } save(); }));
@@ -126,7 +128,7 @@
       input.value = value;
       made.push(gx.el("div", { class: "gxf-field", "data-field": field.key }, gx.el("label", { for: id }, name, gx.el("small", {}, "")), input));
     });
-    made.push(gx.el("ul", { class: "gxf-proof", id: "gxf-proof" }));
+    if (!made.includes(proof)) { made.push(proof); }
     return made;
   }
   function cannot() {
