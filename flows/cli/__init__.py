@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from flows.cli import click_words
 from geodata import words
 from geodata.errors import GengXunError
 from geodata.words import tr
@@ -70,14 +71,6 @@ SHORT = {
     "schedule": "Run the flows on their schedules until stopped.",
     "doctor": "What is missing or wrong on this machine, and the mend.",
 }
-CLICK_WORDS = {
-    "Usage:": "用法:",
-    "Options:": "选项:",
-    "Commands:": "命令:",
-    "Show this message and exit.": "显示本说明。",
-    "[required]": "[必填]",
-    "[default:": "[默认:",
-}
 
 
 class Localised:
@@ -86,7 +79,7 @@ class Localised:
     def get_help(self, ctx: click.Context) -> str:
         text: str = super().get_help(ctx)  # type: ignore[misc]
         if words.language() == "zh":
-            for english, chinese in CLICK_WORDS.items():
+            for english, chinese in click_words.HELP.items():
                 text = text.replace(english, chinese)
         return text
 
@@ -151,7 +144,11 @@ def main(arguments: list[str] | None = None) -> None:
         say(str(error))
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        say(tr("{message} See: gengxun --help", message=error.format_message().rstrip("。.") + ". ").replace("  ", " "))
+        said = error.format_message()
+        if words.language() == "zh":
+            say(tr("{message} See: gengxun --help", message=click_words.chinese(said).rstrip("。.") + "。"))
+        else:
+            say(tr("{message} See: gengxun --help", message=said.rstrip("。.") + ". ").replace("  ", " "))
         sys.exit(2)
     except (click.exceptions.Abort, KeyboardInterrupt):
         say(tr("stopped; what was finished is kept, run it again to go on"))

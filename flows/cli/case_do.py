@@ -161,8 +161,12 @@ def _files(asked: Asked, rules: Standards) -> list[tuple[str, str, str]]:
     for said in asked.documents:
         key, file = case_words.document(said, rules)
         found.append((file, "", key))
-    for file, _, _ in found:
+    for file, shot, _ in found:
         if not Path(file).is_file():
+            name, _, word = file.replace("：", ":").rpartition(":")
+            if shot and name and Path(name).is_file():
+                raise InputError("--photo {said}: {word} is no kind of photo; known are {known}.", said=file, word=word,
+                                 known=case_words.shots())  # fmt: skip
             raise InputError("{path}: is not there, or is no file; check the name.", path=file)
     return found
 

@@ -10,7 +10,7 @@ import click
 
 from flows.settings import Workspace
 from geodata.days import day_of
-from geodata.words import language, tr
+from geodata.words import Text, language, tr
 from pipeline.cases import now
 from pipeline.cases.closing import SHOT_NAMES
 from pipeline.cases.events import Kind
@@ -64,7 +64,7 @@ def _show_step(step: Mapping[str, Any]) -> None:
         asked = "".join(f" {key}=…" for key in rule["needs"])
         click.echo(f"      verdict={rule['key']}{subs}{asked}  {_photos(rule)}  {rule['name'][language()]}")
     for rule in step.get("rectifications", ()):
-        papers = tr("papers: {names}", names=", ".join(rule["documents"])) if rule["documents"] else ""
+        papers = tr("papers: {names}", names=_papers(rule["document_names"])) if rule["documents"] else ""
         click.echo(f"      rectification={rule['key']}  {rule['name'][language()]}  {papers}")
     for gate in step.get("gates", ()):
         mark = {True: "✓", False: "✗", None: "–"}[gate["met"]]
@@ -77,9 +77,14 @@ def _show_step(step: Mapping[str, Any]) -> None:
 def _show_legal(legal: Mapping[str, Any]) -> None:
     of = "".join(f" {key}={legal[key]}" for key in ("proceeding", "transfer") if legal.get(key))
     asked = "".join(f" {key}=…" for key in legal["needs"])
-    papers = f"  + {', '.join(legal['papers'])}" if legal["papers"] else ""
+    papers = f"  + {_papers(legal['papers'])}" if legal["papers"] else ""
     missing = f"  ← {legal['missing'][language()]}" if legal["missing"] else ""
     click.echo(f"      step={legal['step']}{of}{asked}{papers}  {legal['name'][language()]}{missing}")
+
+
+def _papers(names: Mapping[str, Text]) -> str:
+    """Each by the key that --document takes, with its name."""
+    return "、".join(f"{key} {name[language()]}" for key, name in names.items())
 
 
 def _photos(rule: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from geodata.errors import InputError, MissingOption
-from geodata.words import LANGUAGES, tr
+from geodata.words import LANGUAGES, language, tr
 from pipeline.cases.closing import SHOT_NAMES
 from pipeline.cases.events import Actor, Kind, Role
 from pipeline.cases.given import BATCH_ONLY, BY_PERSONS, number, papers, slug
@@ -102,6 +102,11 @@ def photo(said: str) -> tuple[str, str]:
     return (name, shot) if colon and shot in SHOTS else (said, "other")
 
 
+def shots() -> str:
+    """The kinds of photo by key and name."""
+    return "、".join(f"{key} {tr(name)}" for key, name in SHOT_NAMES.items())
+
+
 def document(said: str, rules: Standards) -> tuple[str, str]:
     """``KEY=FILE`` → (key, file); a paper may be called by its name. Raises: InputError."""
     key, equals, file = said.partition("=")
@@ -115,6 +120,6 @@ def document(said: str, rules: Standards) -> tuple[str, str]:
             "--document {said}: {key} is no paper that a step asks for; known are {known}.",
             said=said,
             key=key,
-            known=", ".join(known),
+            known="、".join(f"{k} {text[language()]}" for k, text in known.items()),
         )
     return key, file

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from flows import settings
-from flows.cli import Group, emit
+from flows.cli import Group, emit, say
 from flows.cli.case_do import case_do
 from flows.cli.case_show import lines
 from flows.cli.data import JSON
@@ -79,6 +79,10 @@ def case_list(stage: str | None, status: str | None, district: str | None, kind:
     rows = [on_day(row, now) for row in found]
     if as_json:
         return emit(rows)
+    if not rows:
+        return say(tr("no case fits"))
+    click.echo(tr("number  status  kind  farmland  confidence  district  longitude,latitude  due  assigned to  sources"
+                  " (most urgent first, then by number)"))  # fmt: skip
     for row in rows:
         click.echo(_line(row))
 

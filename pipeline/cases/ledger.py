@@ -36,7 +36,7 @@ from pipeline.cases.listing import Filters
 from pipeline.cases.projecting import by_case, stream
 from pipeline.cases.refusal import StepRefused
 from pipeline.cases.standards import Standards, standards
-from pipeline.cases.steps import Possible, World, decide, gates, possible
+from pipeline.cases.steps import FROM_RUNS, Possible, World, decide, gates, possible
 from pipeline.cases.steps import found as founding
 from pipeline.cases.writing import Writing
 from pipeline.flags import NAMESPACE, Flag
@@ -360,8 +360,6 @@ def _recorded(writing: Writing, inspection: Inspection, flags: Sequence[Flag], r
     return Recorded(list(stored.cases_new), again_numbers, False, stored)
 
 
-FROM_RUNS = frozenset({Kind.INSPECTED, Kind.FOUND, Kind.CLUE, Kind.SEEN_AGAIN, Kind.RELAPSED})
-"""Written by ``record`` and ``receive`` alone."""
 DECIDED = frozenset({Kind.VERDICT, Kind.REPORTED})
 """What is kept as a supplement where it comes too late."""
 ASKING = frozenset({Kind.TRANSFER, Kind.LENIENCY})

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from geodata.words import Text
 from pipeline.cases import beside, finding, proceeding, steps, transfer
 from pipeline.cases.case import Case, Part
 from pipeline.cases.events import Kind, Role
 from pipeline.cases.given import BATCH_ONLY, BY_PERSONS, slug
 from pipeline.cases.ledger import Ledger
+from pipeline.cases.rules import ClosingRule
 from pipeline.cases.standards import Standards
 from pipeline.cases.table import step_name
 from pipeline.plain import to_plain
@@ -98,7 +100,8 @@ def _more(
         ordered = (part.order or {}).get("rectification")
         rules_now = [r for r in rules.closings.values() if kind is Kind.ORDERED or r.key == ordered]
         return {"rectifications": [{"key": r.key, "name": r.name, "photos": dict(r.photos),
-                                    "documents": list(r.documents)} for r in rules_now]}  # fmt: skip
+                                    "documents": list(r.documents), "document_names": _names(r)}
+                                   for r in rules_now]}  # fmt: skip
     if kind is Kind.ACCEPTED:
         return {"gates": [to_plain(gate) for gate in ledger.gates(case.number, part=part.id)]}
     known = beside.facts(case, part)
@@ -113,6 +116,10 @@ def _more(
     return {}
 
 
+def _names(rule: ClosingRule) -> dict[str, Text]:
+    return {key: rule.document_names.get(key, {"zh": key, "en": key}) for key in rule.documents}
+
+
 def _verdict(rule: Any, part: Part) -> dict[str, Any]:
     counted = finding.photos_held(part)
     held = {shot: counted[shot] for shot in rule.photos}
@@ -125,6 +132,7 @@ def _verdict(rule: Any, part: Part) -> dict[str, Any]:
         "may": list(rule.may),
         "photos": dict(rule.photos),
         "photos_held": held,
+        "photo_in_place": rule.photo_in_place,
     }
 
 

@@ -175,13 +175,15 @@ def _step(state: Proceeding | None, step: str, by: Actor) -> Step:
     taken = Step(step)
     way = TABLE[taken]
     if now not in way.ways:
+        open_now = [s for s, w in TABLE.items() if now in w.ways and by.role in w.roles]
         raise StepRefused(
-            "{step}: a proceeding that is {state} cannot take this step; possible are {possible}.",
+            "{step}: a proceeding that is {state} cannot take this step, which is for {roles}; possible for {role} are"
+            " {possible}.",
             step=names.of("steps", taken),
             state=state_name(now),
-            possible=names.listed("steps", [s for s, w in TABLE.items() if now in w.ways])
-            if any(now in w.ways for w in TABLE.values())
-            else {"zh": "无", "en": "none"},
+            roles=names.listed("roles", way.roles),
+            role=names.of("roles", by.role),
+            possible=names.listed("steps", open_now) if open_now else {"zh": "无", "en": "none"},
         )
     if by.role not in way.roles:
         raise StepRefused(

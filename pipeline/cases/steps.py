@@ -90,27 +90,46 @@ def _step(case: Case, status: Status, kind: Kind, by: Actor) -> Step:
     step = NEXT.get((status, kind))
     if step is None:
         raise StepRefused(
-            "{number}: stands at {status}, where {kind} is no step; possible are {possible}.",
+            "{number}: stands at {status}, where {kind} is no step; {kind} is for {roles}. Possible for {role} now:"
+            " {possible}.",
             number=case.number,
             status=both(status.value),
             kind=step_name(kind),
-            possible=_listed(step_name(k) for (s, k) in NEXT if s is status),
+            roles=_listed(role_name(role) for role in _ever(kind)),
+            role=role_name(by.role),
+            possible=_now(status, by.role),
         )
     if by.role not in {r.value for r in step.roles}:
         raise StepRefused(
-            "{number}: {kind} is not for the role {role}; it is for {roles}.",
+            "{number}: {kind} is not for the role {role}; it is for {roles}. Possible for {role} now: {possible}.",
             number=case.number,
             kind=step_name(kind),
             role=role_name(by.role),
             roles=_listed(role_name(role) for role in sorted(step.roles)),
+            possible=_now(status, by.role),
         )
     return step
+
+
+def _ever(kind: Kind) -> list[Role]:
+    """Who may take the step wherever it is one."""
+    return sorted({role for (_, k), step in NEXT.items() if k is kind for role in step.roles})
+
+
+def _now(status: Status, role: str) -> Text:
+    """What this role may do here; what comes from a run is nobody's step."""
+    kinds = [k for (s, k), step in NEXT.items() if s is status and role in {r.value for r in step.roles}]
+    found = [step_name(k) for k in kinds if k not in FROM_RUNS]
+    return _listed(found) if found else {"zh": "无", "en": "nothing"}
 
 
 def _listed(names: Iterable[Text]) -> Text:
     words = list(names)
     return {"zh": "、".join(w["zh"] for w in words), "en": ", ".join(w["en"] for w in words)}
 
+
+FROM_RUNS = frozenset({Kind.INSPECTED, Kind.FOUND, Kind.CLUE, Kind.SEEN_AGAIN, Kind.RELAPSED})
+"""Written by ``record`` and ``receive`` of the ledger alone."""
 
 COMPLETE: Mapping[Kind, Callable[[Asked], dict[str, Any]]] = {
     Kind.DISPATCHED: finding.dispatched,

@@ -210,10 +210,13 @@ def _row(to: str, state: Transfer | None, step: str, by: Actor) -> Way:
             "{step} is no step of a transfer to {to}; there are {steps}.", step=step, to=to, steps=", ".join(rows)
         )
     if now not in rows[step].ways:
-        open_now = [s for s, way in rows.items() if now in way.ways]
+        open_now = [s for s, way in rows.items() if now in way.ways and by.role in way.roles]
         raise StepRefused(
-            "{step}: a transfer that is {state} cannot take this step; possible are {possible}.",
+            "{step}: a transfer that is {state} cannot take this step, which is for {roles}; possible for {role} are"
+            " {possible}.",
             step=names.of("steps", step),
+            roles=names.listed("roles", rows[step].roles),
+            role=names.of("roles", by.role),
             state=state_name(now),
             possible=names.listed("steps", open_now) if open_now else {"zh": "无", "en": "none"},
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -89,6 +90,9 @@ def test_a_step_is_taken_by_its_name_in_either_language(run, tmp_path):
         (("dated", *SENSING, "without=x", "with=y"), "x"),
         (("note", *INSPECTOR, "text=a", "--photo", "nowhere.jpg:close"), "nowhere.jpg"),
         (("note", *INSPECTOR, "text=a", "--document", "recipe=x.pdf"), "recipe"),
+        (("note", *INSPECTOR, "text=a", "--photo", __file__ + ":foo"), "foo is no kind of photo; known are overview"),
+        (("ordered", *SENSING, "rectification=x"), "Possible for remote sensing now: dismissal, dispatch, evidence"),
+        (("verdict", *SENSING, "verdict=lawful"), "verdict is for district officer, field inspector"),
         (("note", *INSPECTOR, "text=a", "--parts", "x.gpkg"), "split"),
         (("note", *INSPECTOR, "text=a", "text=b"), "given twice"),
         (("evidence", *INSPECTOR, "--part", "7", "--photo", __file__ + ":close"), "has no part"),
@@ -209,6 +213,21 @@ def closed(run, folder):
     return accepted
 
 
+@pytest.mark.parametrize(("arguments", "said"), [
+    (("case", "list", "--kind", "castle"), "--kind 的值不对：castle 不在可选值之内；可用：construction"),
+    (("case", "list", "--limit", "0"), "--limit 的值不对：0 不在范围 x>=1 之内"),
+    (("case", "list", "--colour"), "没有选项 --colour"),
+    (("case", "list", "--statu", "x"), "没有选项 --statu（相近的有："),
+    (("case", "shown"), "没有命令 shown"),
+    (("case", "show"), "缺少参数 NUMBER"),
+])  # fmt: skip
+def test_usage_is_refused_in_chinese(run, arguments, said):
+    refused = run(*arguments, lang="zh")
+    assert (refused.code, refused.out) == (2, "")
+    assert said in refused.err
+    assert not re.search("Invalid|No such|Missing|Usage|Error", refused.err)
+
+
 def test_lists_are_filtered_without_a_replay(run, tmp_path):
     def numbers(*options):
         return [row["number"] for row in run("case", "list", "--json", *options).json]
@@ -219,7 +238,11 @@ def test_lists_are_filtered_without_a_replay(run, tmp_path):
     assert numbers("--overdue") == numbers("--assignee", "李外业") == numbers("--batch", "none") == []
     (row,) = run("case", "list", "--json").json
     assert (row["overdue"], row["days_left"] > 0) == (False, True)
-    assert "days left" in run("case", "list").out
+    listed = run("case", "list").out.splitlines()
+    assert listed[0].startswith("number  status")
+    assert "most urgent first" in listed[0]
+    assert "days left" in listed[1]
+    assert run("case", "list", "--batch", "none").out == ""
     violation(run, tmp_path)
     assert numbers("--party", "某建材公司", "--stage", "RECTIFY") == [FIRST]
     assert run("case", "list", "--kind", "castle").code == 2
