@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from geodata.words import tr
 from maps.overview import Turn
 from maps.portal.access import Person
@@ -22,5 +20,5 @@ def turns(person: Person, ready: Ready, lang: str) -> tuple[Turn, ...]:
 
 
 def _of_status(status: Status, ready: Ready, lang: str) -> Turn:
-    href = f"/overview?{urlencode({'s': status, 'v': 'list'})}"
-    return Turn(tr(WORDS[status], lang), ready.waiting.get(str(status), 0), href, status)
+    waiting = ready.waiting.get(str(status), 0)
+    return Turn(tr(WORDS[status], lang), waiting, f"/overview?s={status}&v=list", status)
