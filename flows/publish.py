@@ -24,6 +24,7 @@ from maps.gather import Gathered
 from pipeline.cases import heads
 from pipeline.cases.heads import Head
 from pipeline.cases.keys import NothingToSign, sign_now
+from pipeline.construction import kept
 
 
 @flow(name="publish", persist_result=False, validate_parameters=True)
@@ -88,6 +89,7 @@ def write(office: Workspace, out: Path) -> site.Published:
             parks=office.parks,
             rules=ledger.rules,
             gates=lambda case, part: ledger.gates(case.number, part=part.id),
+            construction_m2=kept(office.root / "law"),
             progress=lambda done, pages: progress(done / pages),
         )
 

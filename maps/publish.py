@@ -94,6 +94,7 @@ def publish(
     as_of: datetime | None = None,
     rules: Rules = standards,
     gates: Gates | None = None,
+    construction_m2: Mapping[tuple[str, int], float] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Published:
     """Write the whole site beside ``site`` and let it take the place of the old one at the end.
@@ -101,8 +102,9 @@ def publish(
     chips: {scene id: Picture} for a case, asked for once a case. inspected_at: {inspection id: when}.
     scenes, thumbs: of the inspections, by scene id. verified: ``ledger.Verified`` or None. as_of: the
     newest event's time unless given. rules: what is in force on a day. gates: of a part that waits for
-    acceptance (``Ledger.gates``). progress: (pages done, pages in all). Raises InputError where
-    ``site`` holds something that is not a published site.
+    acceptance (``Ledger.gates``). construction_m2: as for ``statistics``.
+    progress: (pages done, pages in all). Raises InputError where ``site`` holds something that is not a
+    published site.
     """
     _refuse_foreign(site)
     at = dict(inspected_at or {})
@@ -136,7 +138,7 @@ def publish(
             done = _tell(progress, done, pages)
         _runs(writer, told, inspections)
         _overview(writer, told, rows, districts, inspections)
-        _stats(writer, told, rows, inspections)
+        _stats(writer, told, rows, inspections, construction_m2 or {})
         _tell(progress, done, pages)
         writer.finish(told, len(cases), len(inspections))
         files, size = writer.files, writer.size_bytes
@@ -362,7 +364,11 @@ def _overview(
 
 
 def _stats(
-    writer: _Writer, told: _Told, rows: Sequence[Mapping[str, Any]], inspections: Sequence[Inspection]
+    writer: _Writer,
+    told: _Told,
+    rows: Sequence[Mapping[str, Any]],
+    inspections: Sequence[Inspection],
+    construction_m2: Mapping[tuple[str, int], float],
 ) -> None:
     """统计 of the year in which the ledger was written last; no person and no party stands on it."""
     made_at = told.as_of or datetime.fromtimestamp(0, style.BEIJING)
@@ -373,6 +379,7 @@ def _stats(
         today=today,
         made_at=made_at,
         inspections=[(told.inspected_at.get(one.id), one) for one in inspections],
+        construction_m2=construction_m2,
         rules=told.rules(today),
         as_of=told.as_of,
         mark=told.mark,

@@ -91,7 +91,7 @@ def stats(since: date | None, until: date | None, by: str, construction: Path | 
     office, now = settings.find(), today()
     lawful = None
     if construction is not None:
-        from flows.office_export import construction as read
+        from pipeline.construction import construction as read
 
         lawful = read(construction)
     with office.ledger as ledger:

@@ -72,6 +72,11 @@ def run(office: Office, id: str) -> Run:
     return Run(inspection_from(json.loads(row[0])), datetime.fromisoformat(row[1]), found, codes)
 
 
+def runs(office: Office) -> list[tuple[datetime, Inspection]]:
+    """(when recorded, inspection) of every one, the oldest first."""
+    return [(event.at, inspection_from(event.payload)) for event in office.ledger.inspection_events()]
+
+
 def runs_of_cases(office: Office) -> dict[str, list[dict[str, str]]]:
     """{inspection id: the codes of the cases its flags belong to}."""
     flags, cases = tables.flags.c, tables.cases.c

@@ -36,8 +36,7 @@ def runs(request: Request, person: Opens) -> Response:
     mine = None
     if person.districts:
         mine = {id for id, codes in record.runs_of_cases(office).items() if any(person.sees(one) for one in codes)}
-    recorded = zip(office.ledger.inspection_events(), office.ledger.inspections(), strict=True)
-    found = [(event.at, one) for event, one in recorded if mine is None or one.id in mine]
+    found = [(at, one) for at, one in record.runs(office) if mine is None or one.id in mine]
     lines = [
         {
             "href": f"/runs/{one.id}",

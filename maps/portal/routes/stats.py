@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -15,8 +17,10 @@ from maps import stats_page
 from maps.portal import record
 from maps.portal.access import Person, allowed, office_of, rows_of, wants_json
 from maps.portal.case_page import last_check
+from maps.portal.office import Office
 from maps.portal.pages import render
 from maps.portal.shelf import shelf_of
+from pipeline import construction
 from pipeline.cases.rows import on_day
 from pipeline.plain import to_plain
 
@@ -34,10 +38,15 @@ def stats(request: Request, person: Annotated[Person, Depends(allowed("stats"))]
     except InputError as error:
         problem, asked = tr(error.msgid, language(), **error.fields), (None, None, "county")
     since, until, by = asked
+    try:
+        lawful = _lawful(office)
+    except InputError as error:
+        lawful, problem = {}, problem or tr(error.msgid, language(), **error.fields)
+    if person.districts:
+        lawful = {key: m2 for key, m2 in lawful.items() if key[0].startswith(person.districts)}
     last, checked = record.last(office), last_check(office)
-    fresh = (
-        checked is not None and last is not None and checked.head == last.hash
-    )  # an older check proves no later entry
+    # an older check proves no later entry
+    fresh = checked is not None and last is not None and checked.head == last.hash
     intact = bool(checked.ok) if checked is not None and (fresh or not checked.ok) else None
 
     def made() -> stats_page.StatsPage:
@@ -50,9 +59,8 @@ def stats(request: Request, person: Annotated[Person, Depends(allowed("stats"))]
             until=until,
             by=by,
             parks=office.parks,
-            inspections=[] if person.districts else [
-                (e.at, i) for e, i in zip(office.ledger.inspection_events(), office.ledger.inspections(), strict=True)
-            ],
+            inspections=[] if person.districts else record.runs(office),
+            construction_m2=lawful,
             rules=office.rules(office.today),
             as_of=last.at if last else None,
             mark=last.mark if last else "",
@@ -73,6 +81,17 @@ def stats(request: Request, person: Annotated[Person, Depends(allowed("stats"))]
         status=status,
         **values | {"form": True, "problem": problem},
     )
+
+
+def _lawful(office: Office) -> dict[tuple[str, int], float]:
+    """Read again only where the file changed: a child process reads it."""
+    files = [office.root / "law" / name for name in construction.NAMES]
+    return _read(office.root / "law", tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in files))
+
+
+@lru_cache(maxsize=8)
+def _read(law: Path, stamps: tuple[int, ...]) -> dict[tuple[str, int], float]:
+    return construction.kept(law) if any(stamps) else {}
 
 
 def period(since: str | None, until: str | None, by: str | None, today: date) -> tuple[date | None, date | None, str]:

@@ -84,6 +84,24 @@ def test_the_sheet_is_light_and_says_what_a_period_may_be(client, sign_in) -> No
     assert (told["total"]["count"], told["since"], told["older_open"]) == (0, "2025-01-01", 0)
 
 
+def test_the_line_of_fifteen_percent_has_its_denominator_from_the_law_folder(client, sign_in, office) -> None:
+    """Two violations of 7,600 m² net; with 85,866.67 m² lawful they are 15,200 of 101,066.67: 15.0 %."""
+    sign_in(client, "leader")
+    assert "not given" in client.get("/stats").text
+    law = office.root / "law"
+    law.mkdir(exist_ok=True)
+    (law / "construction.csv").write_text("XZQDM,年份,面积(m2)\n430321,2026,85866.67\n430382,2026,1\n", "utf-8")
+    shares = client.get("/stats", headers={"accept": "application/json"}).json()["shares"]
+    assert [(one["name"], one["year"]) for one in shares] == [("湘潭县", 2026), ("430382", 2026), ("", 0)]
+    violations = [row for row in office.ledger.rows() if row["verdict"] == "violation"]
+    illegal = sum(row["farmland_net_m2"] for row in violations)
+    assert shares[0]["ratio"] == pytest.approx(illegal / (illegal + 85866.67))
+    (law / "construction.csv").write_text("what\nis this\n", "utf-8")
+    wrong = client.get("/stats")
+    assert wrong.status_code == 422
+    assert "construction.csv" in wrong.text
+
+
 # runs
 
 
