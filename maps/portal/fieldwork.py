@@ -460,7 +460,7 @@ def _receipt(event: Event) -> dict[str, Any]:
         "seq": event.seq,
         "at": event.at.isoformat(),
         "size": told["size_bytes"],
-        "findings": [*told.get("findings", ()), *told.get("notes", ())],
+        "findings": list(told.get("findings", ())),
         "late": bool(told.get("came_late")),
     }
 

@@ -1,0 +1,65 @@
+"""Case and review in a real Chromium at both sizes: quiet, nothing from outside, also without script."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.maps.portal.conftest import WORD, add_person, number
+
+ADDRESSES = (
+    f"/case/{number(2)}", f"/case/{number(3)}?do=verdict&pick=violation", f"/case/{number(5)}?do=proceeding",
+    f"/review/{number(5)}", "/review?tab=waits", "/cases?status=REPORTED", "/todo",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("size", ["browser", "phone"])
+def test_pages_are_quiet_and_reach_nothing_outside(size, request, serving, enter) -> None:
+    page = request.getfixturevalue(size)
+    outside = []
+    page.on("request", lambda r: None if r.url.startswith((serving, "data:", "blob:")) else outside.append(r.url))
+    enter(page, "reviewer")
+    for address in ADDRESSES:
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, f"{address} is {wide} px too wide"
+        assert page.locator(".gx-act-main > summary:visible").count() <= 1
+    assert page.problems == []
+    assert outside == []
+
+
+def test_on_a_phone_the_next_step_comes_first(phone, enter) -> None:
+    page = enter(phone, "reviewer")
+    page.goto(f"/case/{number(2)}")
+    tops = [page.locator(what).bounding_box()["y"] for what in (".gx-next", ".gx-map-card", ".gx-why", ".gx-area")]
+    assert tops == sorted(tops)
+    assert tops[0] < 844
+
+
+def test_photo_cones_are_drawn_where_photos_were_taken(browser, enter) -> None:
+    page = enter(browser, "reviewer")
+    page.goto(f"/review/{number(5)}")
+    page.wait_for_selector(".gx-cone")
+    assert page.locator(".gx-cone").count() == page.locator("[data-photo]").count() == 2
+    page.locator("[data-photo]").first.click()
+    assert page.locator(".gx-cone-on").count() == 1
+
+
+def test_a_step_is_taken_without_script(chromium, serving, office) -> None:
+    context = chromium.new_context(base_url=serving, java_script_enabled=False, locale="zh-CN")
+    page = context.new_page()
+    page.goto("/login?next=/cases")
+    page.fill("#name", add_person(office, "reviewer"))
+    page.fill("#password", WORD)
+    page.click("button[type=submit]")
+    page.click(f"text={number(2)}")
+    page.click("#do-dispatched summary")
+    page.fill("#do-dispatched [name=to_whom]", "示意镇")
+    page.fill("#do-dispatched [name=reason]", "顶棚清晰可见")
+    page.click("#do-dispatched button[type=submit]")
+    page.wait_for_selector("#done")
+    assert re.search("已记入台账：派发", page.inner_text("#done"))
+    assert office.ledger.case(number(2)).status == "DISPATCHED"
+    context.close()
