@@ -16,13 +16,13 @@ from pipeline.wording import ONE_SCENE
 
 def case_row(case: Case) -> dict[str, Any]:
     """JSON values; the same for the same events, whatever the day (``on_day`` adds what the day says)."""
+    return {**_found(case), **_followed(case)}
+
+
+def _found(case: Case) -> dict[str, Any]:
+    """Where it is and what was seen."""
     flag = case.flags[0]
     ground, inside = flag["occupied"], case.geometry.representative_point()
-    dues = [due for part in case.parts if (due := due_now(part))]
-    due = min(dues, key=lambda d: d["on"]) if dues else None
-    verdicts = [part.verdict for part in case.parts if part.verdict]
-    closings = [part.closing for part in case.parts if part.closing]
-    closed = case.status is Status.CLOSED
     return {
         "number": case.number,
         "status": case.status.value,
@@ -53,6 +53,17 @@ def case_row(case: Case) -> dict[str, Any]:
         "doubts": {lang: [r["text"][lang] for r in flag["doubts"]] for lang in ("zh", "en")},
         "version": case.version,
         "sources": [{k: clue[k] for k in ("source", "batch", "clue_id")} for clue in case.clues],
+    }
+
+
+def _followed(case: Case) -> dict[str, Any]:
+    """What was done about it, and what is due."""
+    dues = [due for part in case.parts if (due := due_now(part))]
+    due = min(dues, key=lambda d: d["on"]) if dues else None
+    verdicts = [part.verdict for part in case.parts if part.verdict]
+    closings = [part.closing for part in case.parts if part.closing]
+    closed = case.status is Status.CLOSED
+    return {
         "assignee": next((part.assignee for part in case.parts if part.assignee), ""),
         "dispatched_at": case.dispatched_at.isoformat() if case.dispatched_at else None,
         "checked_at": max((v["at"] for v in verdicts), default=None),
