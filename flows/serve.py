@@ -109,6 +109,7 @@ def serve(workspace: Workspace, host: str, port: int, workers: int) -> None:
         host=host,
         port=port,
         workers=workers,
+        timeout_worker_healthcheck=60,  # a worker that is busy for 5 s, uvicorn's default, is not dead
         log_level="warning",
         access_log=False,  # ours (maps.portal.headers) shows no query and no link
         server_header=False,
