@@ -130,7 +130,7 @@ def hidden_names(events: Iterable[Event]) -> frozenset[str]:
     return frozenset(name for name in found if len(name) > 1)
 
 
-_NAMES = frozenset({"to_whom", "party", "approved_by", "officers", "signed_by", "by", "assignee"})
+_NAMES = frozenset({"to_whom", "party", "approved_by", "officers", "signed_by", "by", "assignee", "loaded_by"})
 
 
 def _named(payload: Mapping[str, Any]) -> Iterator[str]:
@@ -181,6 +181,7 @@ def _one(event: Event, telling: Telling, struck: Mapping[int, int]) -> Happening
     lines = [line for line in _LINES.get(event.kind, _reason)(event, telling) if line]
     if inspection is not None:
         lines.insert(0, both("inspection {run}", run=inspection.run))
+    lines += [telling.free(note["text"]) for note in event.payload.get("notes") or ()]
     title = both(TITLES.get(event.kind, event.kind), **_NAMED.get(event.kind, _nothing)(event, telling))
     return _told(event, title, lines, telling, struck, telling.runs.get(inspection.id) if inspection else None)
 

@@ -56,10 +56,13 @@ def postponed(asked: Asked) -> dict[str, Any]:
 
 
 def evidence_of(asked: Asked) -> dict[str, Any]:
-    """The facts read from the file, and what they say against the ground: told, never a reason to refuse."""
+    """The facts read from the file, and what they say against the ground: told, never a reason to refuse.
+
+    notes: findings of how it came (late, by a phone whose clock is off), told with the others.
+    """
     item = evidence.from_json(asked.payload)
     seen = judged(asked, item)
-    findings = [to_plain(finding) for finding in seen.findings]
+    findings = [to_plain(finding) for finding in seen.findings] + list(asked.payload.get("notes") or ())
     return {**asked.payload, **evidence.to_json(item), "in_place": seen.in_place, "findings": findings}
 
 
