@@ -69,7 +69,8 @@ def serving(root: Path, workers: int = 2) -> Iterator[str]:
     environment = os.environ | {"GENGXUN_WORKSPACE": str(root), "PREFECT_LOGGING_LEVEL": "ERROR"}
     log = (root / "serving.log").open("wb")
     done = subprocess.Popen(
-        [*command, "--workers", str(workers), "--log-level", "warning", "--no-access-log", "--timeout-worker-healthcheck", "60"],
+        [*command, "--workers", str(workers), "--log-level", "warning", "--no-access-log",
+         "--timeout-worker-healthcheck", "60"],
         env=environment, cwd=ROOT, stdout=log, stderr=log, start_new_session=True,
     )  # fmt: skip
     try:

@@ -111,9 +111,18 @@ def main() -> None:
             print(f"{asked.cases} cases, {asked.workers} workers; first answer of a cold worker: {cold_s:.2f} s")
             httpx.get(f"{base}/overview", cookies=cookies)
             _told(usable(base, cookies))
+            for path in READS:  # what is kept until the ledger changes: made once a worker
+                times = [_timed(base + path.format(number=number), cookies) for _ in range(4 * asked.workers)]
+                print(f"{path:42} first {1000 * max(times):6.0f} ms, then {1000 * min(times):6.0f} ms")
             start = time.perf_counter()
             took = asyncio.run(read(base, cookies, number, asked.readers, asked.each))
             show(took, time.perf_counter() - start)
+
+
+def _timed(address: str, cookies: dict[str, str]) -> float:
+    start = time.perf_counter()
+    httpx.get(address, cookies=cookies, timeout=120)
+    return time.perf_counter() - start
 
 
 def _told(found: list[dict[str, Any]]) -> None:
