@@ -22,6 +22,8 @@ from geodata.errors import InputError
 from geodata.words import language, tr
 from pipeline.cases.case import Stage, Status
 from pipeline.cases.rows import on_day
+from pipeline.construction import construction as read
+from pipeline.construction import kept
 from pipeline.statistics import RATES, label, shown, statistics
 from pipeline.triage import KINDS, kind_name
 
@@ -89,11 +91,7 @@ def _day(context: click.Context, parameter: click.Parameter, value: str | None) 
 @JSON
 def stats(since: date | None, until: date | None, by: str, construction: Path | None, as_json: bool) -> None:
     office, now = settings.find(), today()
-    lawful = None
-    if construction is not None:
-        from pipeline.construction import construction as read
-
-        lawful = read(construction)
+    lawful = kept(office.root / "law") if construction is None else read(construction)
     with office.ledger as ledger:
         rows = (on_day(row, now) for row in ledger.each_row())
         found = statistics(rows, today=now, since=since, until=until, construction_m2=lawful)
