@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from geodata.errors import InputError
 from geodata.words import Text, both
 from maps.portal.access import Person
-from maps.portal.case_forms import MULTIPLE
+from maps.portal.legal_forms import MULTIPLE
 from maps.portal.office import Office
 from pipeline.cases.case import Case
 from pipeline.cases.events import Event, Kind
@@ -209,9 +209,14 @@ def _parts(office: Office, case: Case, given: Sent) -> list[dict[str, Any]]:
                 with (Path(folder) / f"parts{ending}").open("wb") as out:
                     shutil.copyfileobj(file.file, out)
         crs, layer = (given.values.get(key) or None for key in ("crs", "layer"))
-        payload: list[dict[str, Any]] = office.parts_from(
-            case, part, Path(folder) / f"parts{main}", crs=crs, layer=layer
-        ).payload
+        try:
+            payload: list[dict[str, Any]] = office.parts_from(
+                case, part, Path(folder) / f"parts{main}", crs=crs, layer=layer
+            ).payload
+        except InputError as error:  # by the name that the person knows
+            name = Path(str(endings[main].filename)).name[:120]
+            told = {**error.fields, "path": name} if "path" in error.fields else error.fields
+            raise type(error)(error.msgid, **told) from None
     return payload
 
 

@@ -16,10 +16,11 @@ from geodata.words import tr
 from maps import case_map
 from maps.portal import pages
 from maps.portal.access import Form, NotThere, Person, allowed, case_of, office_of
-from maps.portal.case_forms import Asking, forms, impossible
+from maps.portal.case_forms import forms, impossible
 from maps.portal.case_list import by_status, rows_shown
 from maps.portal.case_page import check_now, chip_of, file_held, page_of
 from maps.portal.casework import Overtaken, Sent, done_words, sent, take
+from maps.portal.form_parts import Asking
 from maps.portal.office import Office
 from maps.portal.store import filters as saved
 from maps.portal.todo import todo
@@ -232,9 +233,10 @@ def do(request: Request, number: str, event: str, person: Sees, form: Form) -> R
 
             return review_response(request, person, number, given.part, status=status, problem=sentence, at=event,
                                    given=given)  # fmt: skip
-        known = given.part if given.part in {one.id for one in case.parts} else ""
-        return case_response(request, person, number, known, status=status, problem=sentence, at=event, given=given)
-    part = f"/{given.part}" if given.part and kind is not Kind.SPLIT else ""
+        here = given.part if given.part in {one.id for one in case.parts} else ""
+        return case_response(request, person, number, here, status=status, problem=sentence, at=event, given=given)
+    known = given.part in {one.id for one in case.parts} and kind is not Kind.SPLIT
+    part = f"/{given.part}" if given.part and known else ""
     return RedirectResponse(f"/case/{number}{part}?done={kind.value}.{made.seq}#done", 303)
 
 

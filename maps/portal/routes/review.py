@@ -13,9 +13,10 @@ from maps import assets, case_map
 from maps.case_parts import CasePage
 from maps.portal import pages
 from maps.portal.access import NotThere, Person, allowed, case_of, office_of
-from maps.portal.case_forms import Asking, StepForm, forms
+from maps.portal.case_forms import forms
 from maps.portal.case_page import file_held, page_of
 from maps.portal.casework import Sent
+from maps.portal.form_parts import Asking, StepForm
 from maps.portal.reviewing import TABS, PhotoView, looked_scenes, pairs, photos, queue
 from pipeline.cases.case import Case, Part
 from pipeline.cases.given import papers
