@@ -3,7 +3,7 @@
   "use strict";
   const gx = window.gxField;
   const fieldMap = (gx.map = {});
-  let map = null, chip = null, parcels = null, patch = null, corners = null, me = null, mark = null, shown = null, placing = false;
+  let map = null, chip = null, parcels = null, patch = null, corners = null, me = null, mark = null, shown = null, placing = false, touched = false;
   const still = window.matchMedia && matchMedia("(prefers-reduced-motion: reduce)").matches;
   const ll = (p) => [p[1], p[0]];
 
@@ -16,12 +16,14 @@
       box.setAttribute("role", "region");
       box.setAttribute("aria-label", gx.t("find.map"));
       map.on("click", (event) => { if (placing) { set([event.latlng.lng, event.latlng.lat]); } });
-      new ResizeObserver(() => { if (box.offsetWidth) { map.invalidateSize({ animate: false, pan: true }); } }).observe(box);
+      ["pointerdown", "wheel", "keydown"].forEach((name) => box.addEventListener(name, () => { touched = true; }, { passive: true }));
+      new ResizeObserver(() => { if (!box.offsetWidth) { return; } if (touched || !shown) { map.invalidateSize({ animate: false, pan: true }); } else { home(shown.part); } }).observe(box);
       ["chip", "parcels", "patch", "route", "me"].forEach((name, n) => { map.createPane("gx-" + name).style.zIndex = 300 + n * 20; });
     }
     [parcels, patch, corners, chip, me].forEach((layer) => { if (layer) { layer.remove(); } });
     me = null; chip = null;
     if (!box.offsetWidth) { shown = null; return; }
+    touched = false;
     home(part);
     parcels = L.geoJSON({ type: "FeatureCollection", features: (theCase.parcels || []).map((p) => ({ type: "Feature", properties: p, geometry: p.geometry })) }, {
       pane: "gx-parcels", interactive: false, style: { color: "#fff", weight: 2, dashArray: "5 4", fill: false },
@@ -43,7 +45,7 @@
     const near = here && gx.geo.away([here.lon, here.lat], part.geometry) < 1500;
     map.fitBounds(near ? bounds.extend([here.lat, here.lon]) : bounds.pad(0.9), { animate: false, padding: [34, 40], maxZoom: 19 });
   }
-  fieldMap.home = () => { if (shown) { home(shown.part); } };
+  fieldMap.home = () => { touched = false; if (shown) { home(shown.part); } };
   fieldMap.toMe = () => { const here = gx.place.here(); if (map && here) { map.setView([here.lat, here.lon], Math.max(map.getZoom(), 17), { animate: !still }); } return !!here; };
 
   function put() {
@@ -72,6 +74,7 @@
     if (!map || !shown) { return; }
     const here = placing ? null : gx.place.here();
     if (!here) { if (me) { me.remove(); me = null; } return; }
+    if (!me && !touched) { home(shown.part); } /* the first fix: both ends of the way in view, until a hand moves the map */
     const at = [here.lat, here.lon], centre = shown.part.centre || gx.geo.middle(shown.part.geometry);
     if (!me) {
       cone = gx.el("path", { d: "M0 0L-21 -46A50 50 0 0 1 21 -46z", fill: "#1a66d6", "fill-opacity": "0.55" });
