@@ -40,6 +40,9 @@
     store.addEventListener("change", (event) => {
       if (["put", "adopt"].includes(event.detail.what)) { queue.drain(); }
       if (event.detail.what === "mark" && !running) { plan(); }
+      if (event.detail.what === "lock" && event.detail.lock && navigator.serviceWorker && navigator.serviceWorker.controller) {
+        navigator.serviceWorker.controller.postMessage({ gx: "ended" }); /* the case leaves the phone's cache */
+      }
     });
     if (self.document) {
       addEventListener("online", () => queue.kick());
