@@ -11,7 +11,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,10 @@ import sqlalchemy as sa
 
 from geodata.days import day_of
 from geodata.errors import InputError
-from geodata.words import LANGUAGES, Text, both, tr
+from geodata.words import LANGUAGES, both, tr
 from maps.portal import links
-from maps.portal.links import Link
 from maps.portal.office import Office
+from maps.portal.sender import Sender, clock_gap_s, late, notes, time_of
 from maps.portal.store import metadata
 from pipeline.cases import closing, tables
 from pipeline.cases.case import Case
@@ -34,7 +33,6 @@ from pipeline.cases.finding import photos_held
 from pipeline.cases.refusal import StepRefused
 from pipeline.cases.table import Status
 
-CLOCK_TOLERANCE = timedelta(minutes=5)
 CANNOT: Mapping[str, str] = {
     "no_way_in": "no way to the ground (gate, water, wall)",
     "weather": "weather or light does not allow it",
@@ -57,24 +55,6 @@ records = sa.Table(
     sa.Column("waiting", sa.Text),  # JSON of a verdict whose photos are still to come
     sa.Column("answer", sa.Text, nullable=False),
 )
-
-
-@dataclass(frozen=True)
-class Sender:
-    """Who a record comes from. loaded_by: who at the office loaded it out of a package."""
-
-    actor: Actor
-    link: Link | None
-    loaded_by: str = ""
-
-    @property
-    def told(self) -> dict[str, Any]:
-        loaded = {"loaded_by": self.loaded_by} if self.loaded_by else {}
-        return {"link": self.link.id if self.link else "", **loaded}
-
-
-def by_link(link: Link, loaded_by: str = "") -> Sender:
-    return Sender(Actor(link.to, "field_inspector"), link, loaded_by)
 
 
 @dataclass(frozen=True)
@@ -114,9 +94,9 @@ def photo(office: Office, sender: Sender, values: Mapping[str, Any], source: Pat
         )
     except InputError as error:
         return _no_evidence(office, sender, values, error)
-    notes = _notes(office, sender, number, values, now)
+    told = notes(office, sender, number, values, now)
     payload = {**evidence_json(_placed(item, values)), **sender.told, **_phone(values), "exif": _exif(item)}
-    payload |= {"notes": list(notes.values()), "came_late": _late(office, sender, number, values, now)}
+    payload |= {"notes": list(told.values()), "came_late": late(office, sender, number, values, now)}
     with office.store.writing() as connection:
         known = receipt(office, number, sha256)
         if known is None:
@@ -142,7 +122,7 @@ def _no_evidence(office: Office, sender: Sender, values: Mapping[str, Any], erro
 def _placed(item: Evidence, values: Mapping[str, Any]) -> Evidence:
     """What the phone said at the shutter goes before what the file says of it."""
     found: dict[str, Any] = {}
-    taken = _time(values.get("taken_at"))
+    taken = time_of(values.get("taken_at"))
     if taken is not None:
         found |= {"taken_at": taken, "time_source": "phone"}
     if values.get("lon") is not None and values.get("lat") is not None:
@@ -175,62 +155,6 @@ def _phone(values: Mapping[str, Any]) -> dict[str, Any]:
     told = {name: values[name] for name in names if values.get(name) not in (None, "")}
     gap = clock_gap_s(values.get("clock"))
     return {"phone": told | ({"clock_gap_s": gap} if gap is not None else {}), "record": str(values["id"])}
-
-
-def clock_gap_s(clock: Any) -> float | None:
-    """How far the phone's clock was ahead of the server's; None where it cannot be told."""
-    if not isinstance(clock, Mapping):
-        return None
-    phone, seen, gone = _time(clock.get("phone_at")), _time(clock.get("server_seen_at")), clock.get("monotonic_ms")
-    if phone is None or seen is None or isinstance(gone, bool) or not isinstance(gone, int | float):
-        return None
-    return round((phone - seen).total_seconds() - gone / 1000, 1)
-
-
-def _notes(
-    office: Office, sender: Sender, number: str, values: Mapping[str, Any], now: datetime
-) -> dict[str, dict[str, Any]]:
-    """What is to be said of a record beside what ``judge`` finds: {key: as a finding}."""
-    found: dict[str, Text] = {}
-    late = _late(office, sender, number, values, now)
-    if late:
-        found["late"] = (
-            both("Came late: captured before the link {link} ended.", link=late["link"])
-            if late["under"]
-            else both("Captured when no link for this case was open.")
-        )
-    gap = clock_gap_s(values.get("clock"))
-    if gap is not None and abs(gap) > CLOCK_TOLERANCE.total_seconds():
-        found["phone_clock"] = both("The phone's clock was {minutes} min off the server's.", minutes=round(gap / 60))
-    if values.get("position_source") == "return":
-        found["return_position"] = both("The position was read when the camera came back, not at the shutter.")
-    return {key: {"key": key, "text": dict(text), "doubt": True} for key, text in found.items()}
-
-
-def _late(
-    office: Office, sender: Sender, number: str, values: Mapping[str, Any], now: datetime
-) -> dict[str, Any] | None:
-    """{link, ended_at, under}: the link under which it was captured has ended; under: it was open then."""
-    taken, link = _time(values.get("taken_at")), sender.link
-    if taken is None:
-        return None
-    live = link is not None and link.state(now) == "live"
-    if link is not None and live and taken >= link.made_at - CLOCK_TOLERANCE:
-        return None
-    others = [one for one in links.of_case(office.store, number) if one.made_at - CLOCK_TOLERANCE <= taken]
-    under = next((one for one in others if taken < _end(one)), None)
-    if under is not None and under.state(now) == "live":
-        return None
-    named = under or (link if not live else None) or (others[0] if others else None)
-    return {
-        "link": named.id if named else "",
-        "ended_at": _end(named).isoformat() if named else None,
-        "under": under is not None,
-    }
-
-
-def _end(link: Link) -> datetime:
-    return min(link.expires_at, link.revoked_at or link.expires_at)
 
 
 # -- verdicts, and what could not be checked
@@ -300,7 +224,7 @@ def _asked(office: Office, sender: Sender, body: Mapping[str, Any]) -> dict[str,
     """The payload of the VERDICT: what was decided, when on the ground, on what state of the case."""
     given = dict(body.get("payload") or {})
     given.pop("part", None)
-    case, taken = _case(office, body), _time(body.get("taken_at"))
+    case, taken = office.ledger.case(str(body["case"])), time_of(body.get("taken_at"))
     day = day_of(taken) if taken else None
     first = day_of(case.dispatched_at) if case.dispatched_at else None
     if day and first and first <= day <= office.today and not given.get("checked_on"):
@@ -310,15 +234,15 @@ def _asked(office: Office, sender: Sender, body: Mapping[str, Any]) -> dict[str,
 
 def _origin(office: Office, sender: Sender, body: Mapping[str, Any]) -> dict[str, Any]:
     number, now = str(body["case"]), office.clock()
-    late = _late(office, sender, number, body, now)
-    notes = list(_notes(office, sender, number, body, now).values())
+    came = late(office, sender, number, body, now)
+    told = list(notes(office, sender, number, body, now).values())
     said = {"decided_at": str(body.get("taken_at") or ""), **sender.told, **_phone(body)}
-    return said | ({"notes": notes} if notes else {}) | ({"came_late": late} if late else {})
+    return said | ({"notes": told} if told else {}) | ({"came_late": came} if came else {})
 
 
 def _lacking(office: Office, number: str, body: Mapping[str, Any]) -> dict[str, int]:
     """{shot: how many photos are still to come} where nothing but photos stands against the verdict."""
-    case, given = _case(office, body), dict(body.get("payload") or {})
+    case, given = office.ledger.case(str(body["case"])), dict(body.get("payload") or {})
     rule = office.rules(office.today).verdicts.get(str(given.get("verdict")))
     part = next((p for p in case.parts if p.id == _part(office, number, body)), case.parts[0])
     if rule is None or part.status is not Status.DISPATCHED or rule.wrong(given) is not None:
@@ -418,8 +342,8 @@ def _recorded(office: Office, number: str, id: str) -> Event | None:
 
 
 def _inner(event: Event) -> Mapping[str, Any]:
-    late = event.payload.get("late")
-    return late if event.kind == Kind.SUPPLEMENT and isinstance(late, Mapping) else {}
+    inner = event.payload.get("late")
+    return inner if event.kind == Kind.SUPPLEMENT and isinstance(inner, Mapping) else {}
 
 
 def _kept(
@@ -432,19 +356,15 @@ def _kept(
     waits: Mapping[str, int] | None = None,
 ) -> Event:
     """As a supplement; by a role that may write none, as a note."""
-    late = {"kind": kind.value, "late": dict(payload), "part": "", "record": payload.get("record", "")}
+    kept = {"kind": kind.value, "late": dict(payload), "part": "", "record": payload.get("record", "")}
     if waits:
-        late["waits"] = dict(waits)
+        kept["waits"] = dict(waits)
     try:
-        return office.ledger.act(number, Kind.SUPPLEMENT, late, sender.actor)
+        return office.ledger.act(number, Kind.SUPPLEMENT, kept, sender.actor)
     except StepRefused:
         text = json.dumps({"kind": kind.value, **payload}, ensure_ascii=False, sort_keys=True, default=str)
         note = {"text": text[:20_000], "record": payload.get("record", "")}
         return office.ledger.act(number, Kind.NOTE, note, sender.actor)
-
-
-def _case(office: Office, body: Mapping[str, Any]) -> Case:
-    return office.ledger.case(str(body["case"]))
 
 
 def _part(office: Office, number: str, values: Mapping[str, Any]) -> str:
@@ -478,11 +398,3 @@ def shots_held(case: Case) -> Counter[str]:
 
 def _said(error: InputError) -> dict[str, str]:
     return {lang: tr(error.msgid, lang, **error.fields) for lang in LANGUAGES}
-
-
-def _time(value: Any) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return found if found.tzinfo else None

@@ -26,9 +26,9 @@ from maps import style
 from maps.portal import access, fielddata, fieldwork, link_keys, links, offlinefile, pages
 from maps.portal.access import address_of, office_of
 from maps.portal.arriving import MB, Arriving, NoRoom
-from maps.portal.fieldwork import by_link
 from maps.portal.links import COOKIE, BadLink, Guesses, Link, LinkOver
 from maps.portal.package import Record, checked
+from maps.portal.sender import by_link
 
 guesses = Guesses()
 taking = threading.Semaphore(2)

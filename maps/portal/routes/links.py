@@ -16,10 +16,11 @@ from geodata.words import language, tr
 from maps import style
 from maps.portal import fielddata, fieldwork, link_keys, links, message, pages
 from maps.portal.access import NotThere, Person, allowed, case_of, checked_form, office_of
-from maps.portal.fieldwork import Answer, Sender, by_link
+from maps.portal.fieldwork import Answer
 from maps.portal.links import Link
 from maps.portal.office import Office
 from maps.portal.package import Package, read_package
+from maps.portal.sender import Sender, by_link
 
 router = APIRouter()
 Allowed = Annotated[Person, Depends(allowed("links"))]
