@@ -26,6 +26,7 @@ from maps import style
 from maps.portal import access, fielddata, fieldwork, link_keys, links, offlinefile, pages
 from maps.portal.access import address_of, office_of
 from maps.portal.arriving import MB, Arriving, NoRoom
+from maps.portal.incoming import drain, json_body
 from maps.portal.links import COOKIE, BadLink, Guesses, Link, LinkOver
 from maps.portal.package import Record, checked
 from maps.portal.sender import by_link
@@ -36,7 +37,7 @@ taking = threading.Semaphore(2)
 
 NAME = re.compile(r"[0-9a-f]{64}")
 RANGE = re.compile(r"bytes (?:(\d{1,15})-(\d{1,15})|\*)/(\d{1,15})")
-MOST_HEADER, MOST_BODY = 8_000, 64_000
+MOST_HEADER = 8_000
 PIECE = MB
 
 
@@ -156,7 +157,7 @@ def _rendered(
 @router.post("/l/{link}/open")
 async def open_(request: Request, link: str) -> Response:
     """The secret, once a device, for a cookie of this path."""
-    body = await _body(request)
+    body = await json_body(request)
     secret = body.get("secret") if isinstance(body, dict) else None
     return await run_in_threadpool(_exchange, request, link, secret if isinstance(secret, str) else "")
 
@@ -246,19 +247,19 @@ async def upload(request: Request, sha256: str, held: Held) -> Response:
     """One photo, whole or from where it broke off. 201 and 200 are receipts: file and event are on the disk."""
     record = _record(request, sha256)
     if record is None or not NAME.fullmatch(sha256):
-        await _drain(request)
+        await drain(request)
         return _json(400, both("This upload does not say what it is; load the page anew and send it again."))
     if record.case not in held.cases:
-        await _drain(request)
+        await drain(request)
         return _not_there()
     office, arriving = office_of(request), _arriving(request)
     known = await run_in_threadpool(fieldwork.receipt, office, record.case, sha256)
     if known:
-        await _drain(request)
+        await drain(request)
         return _json(200, known)
     sizes = _sizes(request)
     if sizes is None:
-        await _drain(request)
+        await drain(request)
         return _json(411, both("This upload does not say how large it is; load the page anew and send it again."))
     first, total = sizes
     most = office.evidence.limits_mb["photo"] * MB
@@ -268,7 +269,7 @@ async def upload(request: Request, sha256: str, held: Held) -> Response:
     here = await run_in_threadpool(arriving.offset, held.id, sha256, total)
     first = here if first is None else first
     if first > here:
-        await _drain(request)
+        await drain(request)
         return _json(
             416, both("The office holds another part of this file; go on from there."), {"upload-offset": str(here)}
         )
@@ -347,18 +348,6 @@ def _sizes(request: Request) -> tuple[int | None, int] | None:
     return (None if found[1] is None else int(found[1])), int(found[3])
 
 
-async def _drain(request: Request, most: int = 64 * MB) -> None:
-    """Read what is on its way, so that the answer is heard."""
-    got = 0
-    try:
-        async for chunk in request.stream():
-            got += len(chunk)
-            if got > most:
-                return
-    except ClientDisconnect:
-        return
-
-
 # -- what comes back: verdicts
 
 
@@ -373,7 +362,7 @@ async def postponed(request: Request, held: Held) -> Response:
 
 
 async def _words(request: Request, held: Link, kind: str) -> Response:
-    body = await _body(request)
+    body = await json_body(request)
     try:
         record = checked(kind, body, kind)
     except InputError as error:
@@ -387,19 +376,6 @@ async def _words(request: Request, held: Link, kind: str) -> Response:
     given = {**record.values, "id": record.id, "case": record.case}
     answer = await run_in_threadpool(take, office_of(request), by_link(held), given)
     return _json(answer.status, answer.body)
-
-
-async def _body(request: Request) -> Any:
-    """JSON of at most ``MOST_BODY`` bytes; None for anything else."""
-    content = bytearray()
-    try:
-        async for chunk in request.stream():
-            content += chunk
-            if len(content) > MOST_BODY:
-                return None
-        return json.loads(content)
-    except (ClientDisconnect, ValueError, RecursionError):
-        return None
 
 
 def _not_there() -> Response:
