@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
-from urllib.parse import urlencode
+
+from starlette.datastructures import QueryParams
 
 from geodata.words import Text, both
 from pipeline.cases.case import Case, Part
@@ -98,4 +99,4 @@ def text_field(name: str, label: str, *, required: bool = False, type: str = "te
 
 
 def pick_href(asking: Asking, event: str, key: str) -> str:
-    return f"{asking.address}?{urlencode({'do': event, 'pick': key})}#do-{event}"
+    return f"{asking.address}?{QueryParams({'do': event, 'pick': key})}#do-{event}"
