@@ -129,7 +129,7 @@
       const n = (row.state.n || 0) + 1, wait = Math.max(stop.after || 0, Math.min(MOST_MS, FIRST_MS * 2 ** (n - 1)) * (0.85 + 0.3 * Math.random()));
       const now = Date.now();
       sentence = stop.sentence || SAID.error;
-      await store.mark(row.key, { name: "retry", n, at: new Date(now + wait).toISOString(), since: now, sentence });
+      await store.mark(row.key, { name: "retry", n, at: new Date(now + wait).toISOString(), since: now, sentence, bad: stop.bad || row.state.bad || 0 });
       part = Math.max(LEAST, part / 2);
       if (stop.network) { pauseUntil = now + wait; }
     }
@@ -164,8 +164,9 @@
         held = Number.isInteger(offset) && offset >= 0 ? { offset } : await ahead(address, headers, row, blob.size);
       } else if (answer.status === 422) {
         if ((await self.gxSha256(blob)) !== row.id) { throw trouble({ refused: SAID.damaged, code: 422 }); }
-        if ((row.state.n || 0) >= 5) { throw trouble({ refused: (await told(answer)) || SAID.mismatch, code: 422 }); }
-        throw trouble({ sentence: SAID.mismatch });
+        const bad = (row.state.bad || 0) + 1; /* breaks of the line do not count: only what arrived whole and was wrong */
+        if (bad > 5) { throw trouble({ refused: (await told(answer)) || SAID.mismatch, code: 422 }); }
+        throw trouble({ sentence: SAID.mismatch, bad });
       } else { throw await wrong(answer); }
       if (turns > 2) { if (whole) { throw trouble({}); } whole = true; turns = 0; held = { offset: 0 }; }
     }
