@@ -78,15 +78,9 @@ def test_the_verdict_goes_first_then_photos_oldest_first(handset, bureau) -> Non
     assert bureau.held.order == ["verdict", "photo", "photo"]
     assert [sha256 for _, sha256 in bureau.held.stored] == [early, late]
     body = bureau.held.words[VERDICT]
-    assert (
-        body["payload"] == {"verdict": "ILLEGAL", "sub": "厂房类"}
-    )
-    assert (
-        body["version"] == 3
-    )
-    assert (
-        body["clock"]["phone_at"]
-    )
+    assert body["payload"] == {"verdict": "ILLEGAL", "sub": "厂房类"}
+    assert body["version"] == 3
+    assert body["clock"]["phone_at"]
     receipt = page.evaluate(
         "(id) => gxStore.all().then((rows) => rows.find((row) => row.id === id).state.receipt)", early
     )
