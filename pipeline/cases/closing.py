@@ -292,7 +292,9 @@ def _paper(rule: ClosingRule, key: str) -> Text:
 
 
 def _listed(texts: Sequence[Text]) -> Text:
-    return _joined(texts, "，", ", ")
+    """Sentences as one: the stop of each but the last goes."""
+    first = [{lang: said.rstrip("。.") for lang, said in text.items()} for text in texts[:-1]]
+    return _joined([*first, *texts[-1:]], "，", ", ")
 
 
 def _joined(texts: Sequence[Text], zh: str, en: str) -> Text:
