@@ -35,6 +35,12 @@ def grid(z: int, x: int, y: int) -> GeoBox:
     return GeoBox((TILE_PX, TILE_PX), Affine(pixel, 0, -_HALF_M + x * side, 0, -pixel, _HALF_M - y * side), WEB)
 
 
+def deepest(gsd_m: float, lat: float) -> int:
+    """The first zoom whose pixels are as small as those of an image; beyond it nothing more is to be seen."""
+    world_m = 2 * _HALF_M * math.cos(math.radians(lat))
+    return max(0, min(DEEPEST, math.ceil(math.log2(world_m / TILE_PX / gsd_m))))
+
+
 def bounds(z: int, x: int, y: int) -> Bounds:
     """(west, south, east, north) in degrees."""
 

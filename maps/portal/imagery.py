@@ -9,9 +9,10 @@ import hashlib
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import shapely
@@ -175,6 +176,21 @@ def visible(office: Office, person: Person, id: str, ground: BaseGeometry | None
         if not area.intersects(shown) or (ground is not None and not area.intersects(ground)):
             raise NotThere
     return scene
+
+
+def around(office: Office, person: Person, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """For the map of a case: where the tiles of these scenes lie (degrees) and to which zoom they are worth
+    asking for. What the person may not see, or the catalogue no longer holds, is left out."""
+    found = {}
+    for id in ids:
+        try:
+            scene = visible(office, person, id)
+        except NotThere:
+            continue
+        west, south, east, north = (round(value, 6) for value in footprint(scene).bounds)
+        deepest = tiles.deepest(scene.gsd_m, (south + north) / 2)
+        found[id] = {"bounds": [west, south, east, north], "deepest": deepest}
+    return found
 
 
 def _webp(image: Image.Image) -> bytes:

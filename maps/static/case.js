@@ -162,9 +162,16 @@
     var usual = shown.before === data.before && shown.after === data.after;
     var reset = document.getElementById("gx-reset");
     if (reset) { reset.hidden = usual; }
+    announce();
     said.textContent = data.words[0] + " " + (byId[shown.before] || {}).day + zh("，", ", ") + data.words[1] + " " + (byId[shown.after] || {}).day;
     clip();
     remember(usual);
+  }
+  /* what else draws on this map (static/case_around.js) hears which two dates are shown */
+  function announce() {
+    frame.dataset.before = shown.before || "";
+    frame.dataset.after = shown.after || "";
+    frame.dispatchEvent(new Event("gx-shown"));
   }
   function remember(usual) {
     try {
@@ -198,5 +205,5 @@
     put("before", asked[1]);
     put("after", asked[2]);
   }
-  if (knob) { tell(); }
+  if (knob) { tell(); } else { announce(); }
 })();

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from geodata.errors import InputError
 from geodata.words import tr
-from maps import case_map
+from maps import assets, case_map
 from maps.portal import pages
 from maps.portal.access import Form, NotThere, Person, allowed, case_of, office_of
 from maps.portal.case_forms import forms, impossible
@@ -21,6 +21,7 @@ from maps.portal.case_list import by_status, rows_shown
 from maps.portal.case_page import check_now, chip_of, file_held, page_of
 from maps.portal.casework import Overtaken, Sent, done_words, sent, take
 from maps.portal.form_parts import Asking
+from maps.portal.imagery import around
 from maps.portal.office import Office
 from maps.portal.store import filters as saved
 from maps.portal.todo import todo
@@ -195,6 +196,7 @@ def case_response(
         map_script=pages.script(request, str(values["map"].script)),
         files_shown=person.may("files"),
         file_held=file_held(office),
+        tiles=assets.json_block(around(office, person, [s.id for s in page.scenes if s.chip]), "gx-around-data"),
         **values,
     )
 
