@@ -6,7 +6,8 @@ import gzip
 import hashlib
 import re
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -22,6 +23,7 @@ from geodata.words import both, tr
 from maps import assets, style
 from maps.portal import access
 from maps.portal.access import NotThere, Person, office_of
+from maps.portal.badges import badges
 from pipeline.cases import tables
 from pipeline.cases.database import reading
 
@@ -51,12 +53,14 @@ def lang_of(request: Request) -> str:
 
 @dataclass(frozen=True)
 class PortalFrame(style.Frame):
-    """path: of the address, without its first slash. query: what stands behind "?", less the language."""
+    """path: of the address, without its first slash. query: what stands behind "?", less the language.
+    waiting: nav → how many wait there for this person."""
 
     person: Person | None = None
     query: str = ""
     same_href: bool = False
     csrf: str = ""
+    waiting: Mapping[str, int] = field(default_factory=dict)
 
     portal = True
 
@@ -116,6 +120,7 @@ def frame_of(
         query=urlencode(kept),
         same_href=same_href,
         csrf=csrf,
+        waiting={} if same_href else badges(office, person),  # an error page asks for no more than it must
     )
 
 
