@@ -13,18 +13,15 @@ from pathlib import Path
 import click
 
 from flows import engine, settings
-from flows.cli import Command, emit
+from flows.cli import Command, emit, portal_checks
 from flows.cli.data import JSON
+from flows.cli.portal_checks import Wrong
 from geodata import safe
 from geodata.errors import GengXunError, InputError
 from geodata.words import tr
 
 NEEDED_FREE_BYTES = 5 * 1024**3
 Check = Callable[[], str]
-
-
-class Wrong(Exception):
-    """A check that did not hold; its text says the mend."""
 
 
 def python() -> str:
@@ -117,6 +114,10 @@ CHECKS: dict[str, Check] = {
     "prefect": prefect,
     "disk": disk,
     "workspace": workspace,
+    "address": portal_checks.address,
+    "certificate": portal_checks.certificate,
+    "port": portal_checks.port,
+    "accounts": portal_checks.accounts,
 }
 
 
