@@ -94,9 +94,28 @@ def leaflet_css() -> bytes:
 
 
 @cache
+def leaflet_field_css() -> bytes:
+    """Leaflet's style sheet for a map whose only control is its scale: no pictures, popups, tooltips or bars."""
+    text = files("xstatic.pkg.leaflet").joinpath("data/leaflet.css").read_text("utf-8")
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+
+    def needed(rule: re.Match[str]) -> str:
+        names = [name for name in rule[1].split(",") if not UNUSED.search(name)]
+        lines = "".join(re.sub(r"\s+", " ", line).strip() for line in rule[2].splitlines())
+        return f"{','.join(' '.join(name.split()) for name in names)}{{{lines}}}\n" if names else ""
+
+    return re.sub(r"([^{}]+)\{([^{}]*)\}", needed, text.partition("@media")[0]).strip().encode()
+
+
+UNUSED = re.compile(
+    r"popup|tooltip|control-layers|control-zoom|leaflet-bar|attribution|default-icon|vml|oldie|zoom-box|tile"
+)
+
+
+@cache
 def static_files() -> Mapping[str, tuple[str, bytes]]:
     """{name: (name with a hash of its content, content)} of Leaflet and everything in ``static/``."""
-    found = {"leaflet.js": leaflet_js(), "leaflet.css": leaflet_css()}
+    found = {"leaflet.js": leaflet_js(), "leaflet.css": leaflet_css(), "leaflet_field.css": leaflet_field_css()}
     found |= {path.name: path.read_bytes() for path in sorted(STATIC.glob("*.*")) if not path.name.startswith(".")}
     return {name: (_hashed(name, content), content) for name, content in found.items()}
 

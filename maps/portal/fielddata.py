@@ -40,6 +40,8 @@ from pipeline.triage import kind_name
 
 DEGREES = "EPSG:4490"
 CHIP_PX = 512
+CHIP_BYTES = 24_000
+"""Most of one picture: the page with two of them goes over a thin line."""
 MOST_PARCELS = 120
 ROADS = ("1003", "1004", "1005", "1006", "102", "103", "104")
 """DLBM of what can be driven on, of both code systems."""
@@ -170,19 +172,17 @@ def corners(geometry: BaseGeometry) -> list[tuple[float, float, str]]:
 
 
 def _parcels(office: Office, case: Case) -> list[dict[str, Any]]:
-    """Survey parcels in the picture, cut to it."""
+    """Survey parcels in the picture, cut to it; their lines follow the survey to half a pixel of the picture."""
     frame = shapely.box(*_frame(case))
+    half_pixel = (frame.bounds[3] - frame.bounds[1]) / CHIP_PX / 2
     found = [
         (shape.intersection(frame), code, name)
         for shape, code, name in _survey(office, frame)
         if shape.intersects(frame)
     ]
     near = sorted(found, key=lambda one: one[0].distance(case.geometry))[:MOST_PARCELS]
-    return [
-        {"geometry": mapping(shapely.set_precision(cut, 1e-6)), "code": code, "name": name}
-        for cut, code, name in near
-        if cut.area > 0
-    ]
+    drawn = [(shapely.set_precision(cut.simplify(half_pixel), 1e-6), code, name) for cut, code, name in near]
+    return [{"geometry": mapping(cut), "code": code, "name": name} for cut, code, name in drawn if cut.area > 0]
 
 
 def _survey(office: Office, box: BaseGeometry) -> list[tuple[BaseGeometry, str, str]]:
@@ -279,7 +279,7 @@ def _chips(office: Office, case: Case) -> list[dict[str, Any]]:
     """Before and after of the flag that opened the present round; [] where imagery did not see it."""
     flag = case.flags[case.opened_by]
     ids = [str((flag.get("change") or {}).get(side) or "") for side in ("before_id", "after_id")]
-    key = hashlib.sha256(json.dumps([case.number, flag["id"], ids]).encode()).hexdigest()[:32]
+    key = hashlib.sha256(json.dumps([case.number, flag["id"], ids, CHIP_BYTES]).encode()).hexdigest()[:32]
     folder = office.root / "cache" / "field"
     path = folder / f"{key}.json"
     try:
@@ -301,7 +301,7 @@ def _chips(office: Office, case: Case) -> list[dict[str, Any]]:
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     for id, one in zip(ids, pair, strict=True):
-        content = pictures.encode(pictures.over_paper(one.rgb, one.valid))
+        content = pictures.encode(pictures.over_paper(one.rgb, one.valid), CHIP_BYTES)
         name = f"{hashlib.sha256(content).hexdigest()[:32]}.webp"
         write_bytes(folder / name, content)
         found.append({

@@ -13,7 +13,7 @@ from typing import Any
 
 from maps import assets, style
 
-STYLES = ("leaflet.css", "gengxun.css", "field.css")
+STYLES = ("leaflet_field.css", "gengxun.css", "field.css")
 SCRIPTS = (
     "leaflet.js",
     "field-sha256.js",

@@ -54,6 +54,15 @@ def test_leaflet_comes_whole_with_its_pictures_inside() -> None:
     assert re.findall(r"url\((?!#|data:)", css) == []
 
 
+def test_the_field_page_takes_of_leaflets_style_what_a_map_with_a_scale_needs() -> None:
+    css = assets.leaflet_field_css().decode()
+    assert "url(" not in css
+    assert len(css) < 4_500
+    for name in ("pane", "container", "marker-icon", "image-layer", "control-scale-line", "touch-drag", "interactive"):
+        assert f".leaflet-{name}" in css
+    assert css.count("{") == css.count("}")
+
+
 def test_names_follow_content() -> None:
     for name, (hashed, content) in assets.static_files().items():
         stem, ending = name.rsplit(".", 1)

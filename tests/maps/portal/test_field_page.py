@@ -517,7 +517,8 @@ def test_the_page_with_its_pictures_weighs_at_most_180_kb(office: Any) -> None:
         len(fielddata.chip(office, link, one["href"].removeprefix("chips/")) or b"")
         for one in document["cases"][0]["chips"]
     ]
-    assert sum(weights.values()) < 120_000, weights
+    assert sum(weights.values()) < 115_000, weights
+    assert max(chips) <= 30_000
     assert sum(weights.values()) + sum(chips) < 180_000, (weights, chips)
 
 
