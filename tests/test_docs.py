@@ -10,9 +10,11 @@ import pytest
 
 from flows.cli import COMMANDS
 from flows.settings import Settings
+from pipeline.cases.events import Role
 
 ROOT = Path(__file__).parents[1]
 READMES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md")}
+PAIRS = [("README.md", "README.zh-CN.md"), ("docs/portal.md", "docs/portal.zh-CN.md")]
 
 
 @pytest.mark.parametrize("name", READMES)
@@ -29,18 +31,29 @@ def test_every_picture_and_link_is_there(name: str) -> None:
     assert [t for t in targets if "://" not in t and not (ROOT / t).exists()] == []
 
 
-def test_both_languages_have_the_same_shape() -> None:
+@pytest.mark.parametrize("pair", PAIRS)
+def test_both_languages_have_the_same_shape(pair: tuple[str, str]) -> None:
     def shape(text: str) -> list[str]:
         marks = [re.match(r"(#+ |\| |\d\. |- |```|!\[)", line) for line in text.splitlines()]
         return [m.group(1).strip() for m in marks if m]
 
-    english, chinese = (shape(READMES[name]) for name in ("README.md", "README.zh-CN.md"))
-    assert english == chinese
+    english, chinese = ((ROOT / name).read_text(encoding="utf-8") for name in pair)
+    assert shape(english) == shape(chinese)
 
     def code(text: str) -> list[str]:
         return [re.sub(r"\s*#.*", "", block) for block in re.findall(r"```\n(.*?)```", text, re.S)]
 
-    assert code(READMES["README.md"]) == code(READMES["README.zh-CN.md"])
+    assert code(english) == code(chinese)
+
+
+def test_pictures_are_light() -> None:
+    assert [p.name for p in (ROOT / "docs" / "pictures").iterdir() if p.stat().st_size > 150_000] == []
+
+
+def test_the_portals_guide_names_every_role() -> None:
+    for name in PAIRS[1]:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert [role for role in Role if role is not Role.SYSTEM and f"`{role}`" not in text] == []
 
 
 def test_continuous_integration_runs_the_readmes_own_test_command() -> None:
