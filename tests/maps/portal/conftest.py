@@ -225,16 +225,12 @@ def serving(office: Office) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not shutil.which(CHROMIUM):
-        pytest.skip(f"no Chromium at {CHROMIUM}: pages are not opened")
-    with sync_api.sync_playwright() as playwright:
-        local = [one for one in FLAGS if not one.startswith("--host-resolver-rules")]
-        rules = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=[*local, rules])
-        yield found
-        found.close()
+def chromium(playwright: Any) -> Iterator[Any]:
+    local = [one for one in FLAGS if not one.startswith("--host-resolver-rules")]
+    rules = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+    found = playwright.chromium.launch(executable_path=CHROMIUM, args=[*local, rules])
+    yield found
+    found.close()
 
 
 def _page(chromium: Any, serving: str, size: tuple[int, int], **more: Any) -> Iterator[Any]:

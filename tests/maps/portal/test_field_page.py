@@ -8,7 +8,6 @@ import json
 import math
 import os
 import re
-import shutil
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -31,17 +30,13 @@ HOST = "gengxun.test"
 
 
 @pytest.fixture(scope="module")
-def cameras() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not shutil.which(CHROMIUM):
-        pytest.skip(f"no Chromium at {CHROMIUM}: pages are not opened")
+def cameras(playwright: Any) -> Iterator[Any]:
     rules = f"--host-resolver-rules=MAP {HOST} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
     fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", rules]
     local = [one for one in FLAGS if not one.startswith("--host-resolver-rules")]
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=[*local, *fake])
-        yield found
-        found.close()
+    found = playwright.chromium.launch(executable_path=CHROMIUM, args=[*local, *fake])
+    yield found
+    found.close()
 
 
 class Field:
