@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import sqlalchemy as sa
+
 from flows import serve, settings
 from geodata.errors import InputError, WorkError
 from geodata.words import tr
@@ -86,10 +88,10 @@ def certificate() -> str:
         shown = presented(host, port)
     except ssl.SSLCertVerificationError as error:
         raise Wrong(mend(host, error)) from None
-    except (OSError, ssl.SSLError) as error:
+    except (OSError, UnicodeError) as error:  # the second: no name of a host
         raise Wrong(
             tr("{host}:{port} does not answer with https ({why}); start the proxy and open its port (docs/portal.md)",
-               host=host, port=port, why=error.strerror or type(error).__name__)
+               host=host, port=port, why=getattr(error, "strerror", None) or type(error).__name__)
         ) from None  # fmt: skip
     days = int((shown.expires_at - time.time()) // 86400)
     if days < SHORT_DAYS:
@@ -178,6 +180,10 @@ def accounts() -> str:
             open_ = [one for one in people.accounts(store) if not one.disabled]
         except WorkError as error:
             raise Wrong(str(error)) from None
+        except sa.exc.DatabaseError:
+            raise Wrong(
+                tr("{path}: is damaged; stop the portal and put it back from a copy (docs/portal.md)", path=store.path)
+            ) from None
         finally:
             store.close()
     if not open_:

@@ -175,3 +175,12 @@ def test_a_port_that_is_held_by_the_portal_is_no_fault(said, body, ok) -> None:
         server.server_close()
     assert found[0] is ok
     assert ("the portal answers" if ok else "cannot be listened on") in found[1]
+
+
+def test_what_cannot_be_used_is_said_in_a_sentence(said, tmp_path) -> None:
+    (tmp_path / "ws" / "portal.db").write_bytes(b"no database at all " * 400)
+    ok, text = said()["accounts"]
+    assert not ok
+    assert "portal.db: is damaged" in text
+    assert not said(public_url="https://a..b:1")["certificate"][0]
+    assert "is no address" in said(public_url="https://a:port")["address"][1]
