@@ -112,7 +112,7 @@ class Telling:
     def free(self, value: Any) -> Text:
         """Text that people wrote, or a Text of ours, without the names known here."""
         told = value if isinstance(value, Mapping) and "zh" in value else {"zh": str(value), "en": str(value)}
-        return {lang: self._masked(str(text)) for lang, text in told.items()}
+        return {lang: self._masked(str(told.get(lang, told["zh"]))) for lang in ("zh", "en")}
 
     def _masked(self, text: str) -> str:
         for name in sorted(self.hidden, key=len, reverse=True):
@@ -181,9 +181,16 @@ def _one(event: Event, telling: Telling, struck: Mapping[int, int]) -> Happening
     lines = [line for line in _LINES.get(event.kind, _reason)(event, telling) if line]
     if inspection is not None:
         lines.insert(0, both("inspection {run}", run=inspection.run))
-    lines += [telling.free(note["text"]) for note in event.payload.get("notes") or ()]
+    lines += [telling.free(text) for text in _notes(event.payload.get("notes"))]
     title = both(TITLES.get(event.kind, event.kind), **_NAMED.get(event.kind, _nothing)(event, telling))
     return _told(event, title, lines, telling, struck, telling.runs.get(inspection.id) if inspection else None)
+
+
+def _notes(said: Any) -> Iterator[Any]:
+    """Of notes as the portal writes them; a field of that name that people filled in is none."""
+    for note in said if isinstance(said, list) else ():
+        if isinstance(note, Mapping) and "text" in note:
+            yield note["text"]
 
 
 def _told(

@@ -8,6 +8,8 @@ import hashlib
 import hmac
 import json
 import secrets
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -20,7 +22,9 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from maps.portal import people
+from maps.portal.arriving import SPARE_BYTES
 from maps.portal.office import Office
+from maps.portal.package import MAX_PACKAGE_BYTES
 from pipeline.cases import tables
 from pipeline.cases.case import Case
 from pipeline.cases.database import reading
@@ -30,6 +34,8 @@ COOKIE, BEFORE = "gx_session", "gx_before"
 """The session; and what a form is bound to before there is one."""
 
 LARGEST_FORM = 1024 * 1024
+LARGEST_FIELD = 128 * 1024
+LARGEST_UPLOAD = MAX_PACKAGE_BYTES + LARGEST_FORM
 
 _ALL = frozenset(Role) - {Role.SYSTEM}
 _SENSING, _ADMIN = Role.REMOTE_SENSING, Role.ADMINISTRATOR
@@ -131,7 +137,7 @@ def signed_in_or_none(request: Request) -> Person | None:
     if token is not None:
         account = people.of_token(office.store, token, at=office.clock())
         if account is None:
-            office.store.note(office.clock(), "refused", "", "token", address_of(request))
+            office.store.note_knock(office.clock(), "refused", "", "token", address_of(request))
     elif secret:
         portal = office.portal
         account = people.of_session(
@@ -224,15 +230,22 @@ def csrf_of(request: Request) -> str:
 async def checked_form(request: Request) -> FormData:
     """The form, after it was shown to come from a page of ours. Raises: Refused, NotSignedIn, HTTPException 413.
 
-    Files are taken from those who have signed in; a form without files is small.
+    Files are taken from those who have signed in, and where the disk has room for them; a form without
+    files is small. What does not say how large it is, is not read.
     """
     check_origin(request)
+    said = request.headers.get("content-length", "")
+    size = int(said) if said.isascii() and said.isdigit() and len(said) < 16 else LARGEST_UPLOAD + 1
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
         if await run_in_threadpool(signed_in_or_none, request) is None:
             raise NotSignedIn
-    elif not (said := request.headers.get("content-length", "")).isdigit() or int(said) > LARGEST_FORM:
+        if size > LARGEST_UPLOAD:
+            raise HTTPException(413, f"a form with files says its size and holds at most {LARGEST_UPLOAD} bytes")
+        if shutil.disk_usage(tempfile.gettempdir()).free < size + SPARE_BYTES:
+            raise HTTPException(507, "the disk has no room for it")
+    elif size > LARGEST_FORM:
         raise HTTPException(413, f"a form without files holds at most {LARGEST_FORM} bytes")
-    form = await request.form(max_files=200, max_fields=500)
+    form = await request.form(max_files=200, max_fields=500, max_part_size=LARGEST_FIELD)
     if not csrf_fits(request, str(form.get("csrf") or request.headers.get("x-csrf") or "")):
         raise Refused
     return form

@@ -21,7 +21,7 @@ from geodata.errors import InputError
 from geodata.words import LANGUAGES, both, tr
 from maps.portal import links
 from maps.portal.office import Office
-from maps.portal.sender import Sender, clock_gap_s, late, notes, time_of
+from maps.portal.sender import OURS, Sender, clock_gap_s, late, notes, time_of
 from maps.portal.store import metadata
 from pipeline.cases import closing, tables
 from pipeline.cases.case import Case
@@ -222,8 +222,7 @@ def postponed(office: Office, sender: Sender, body: Mapping[str, Any]) -> Answer
 
 def _asked(office: Office, sender: Sender, body: Mapping[str, Any]) -> dict[str, Any]:
     """The payload of the VERDICT: what was decided, when on the ground, on what state of the case."""
-    given = dict(body.get("payload") or {})
-    given.pop("part", None)
+    given = {k: v for k, v in dict(body.get("payload") or {}).items() if k not in OURS}
     case, taken = office.ledger.case(str(body["case"])), time_of(body.get("taken_at"))
     day = day_of(taken) if taken else None
     first = day_of(case.dispatched_at) if case.dispatched_at else None

@@ -272,8 +272,12 @@ def _record(value: Any, number: int, name: str) -> Record:
             raise wrong("position_source")
         if _time(values.get("taken_at")) is None:
             raise wrong("taken_at")
-    if kind == "verdict" and not isinstance(values.get("payload"), dict):
-        raise wrong("payload")
+    if kind == "verdict":
+        if not isinstance(values.get("payload"), dict):
+            raise wrong("payload")
+        for field, given in values["payload"].items():  # pages tell them as texts and figures
+            if isinstance(given, list | dict):
+                raise wrong(f"payload.{field}")
     if kind == "postponed":
         values = {**values, **(values.get("payload") or {})}
         values.pop("payload", None)

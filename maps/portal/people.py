@@ -20,7 +20,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from geodata.errors import InputError
-from maps.portal.store import Store, attempts, journal, sessions, sha256, tokens, users
+from maps.portal.store import Store, attempts, journal, noted_enough, sessions, sha256, tokens, users
 from pipeline.cases.events import Role
 
 HASHER = PasswordHasher(time_cost=3, memory_cost=32 * 1024, parallelism=1)
@@ -172,7 +172,7 @@ def sign_in(store: Store, name: str, password: str, *, at: datetime, address: st
         wait = _counted(connection, keys, now)
         if wait is None:
             row = connection.execute(sa.select(users).where(users.c.name == name)).mappings().first()
-        else:
+        elif not noted_enough(connection, at, "locked", address):
             _note(connection, at, "locked", name, f"{wait} s", address)
     if wait is not None:
         return Locked(wait)

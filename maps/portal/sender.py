@@ -14,6 +14,11 @@ from maps.portal.office import Office
 from pipeline.cases.events import Actor
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
+OURS = frozenset({
+    "part", "notes", "came_late", "loaded_by", "link", "record", "phone", "decided_at", "seen_version", "waits",
+    "findings", "inspection", "overridden",
+})  # fmt: skip
+"""What of a record is said by us alone: a phone that says it is not heard."""
 
 
 @dataclass(frozen=True)

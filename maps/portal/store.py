@@ -82,8 +82,17 @@ journal = sa.Table(
 )
 
 
+MOST_NOTED, WITHIN_S = 20, 60.0
+"""Lines of one kind that one address may bring about: whoever knocks without end fills no disk."""
+
+
 def sha256(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def noted_enough(connection: sa.Connection, at: datetime, kind: str, address: str) -> bool:
+    same = (journal.c.at > at.timestamp() - WITHIN_S) & (journal.c.kind == kind) & (journal.c.address == address)
+    return bool(connection.execute(sa.select(sa.func.count()).where(same)).scalar_one() >= MOST_NOTED)
 
 
 class Store:
@@ -131,6 +140,13 @@ class Store:
         line = {"at": at.timestamp(), "kind": kind, "who": who, "about": about[:500], "address": address}
         with self.writing() as connection:
             connection.execute(journal.insert().values(line))
+
+    def note_knock(self, at: datetime, kind: str, who: str, about: str, address: str) -> None:
+        """As ``note``, for what anybody can bring about: ``MOST_NOTED`` a minute of one address."""
+        with self.reading() as connection:
+            enough = noted_enough(connection, at, kind, address)
+        if not enough:
+            self.note(at, kind, who, about, address)
 
     def _make(self) -> None:
         """Tables may be added to ``metadata`` after the store was opened."""

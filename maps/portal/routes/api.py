@@ -13,9 +13,11 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import JSONResponse, Response
 
 from geodata.words import language
-from maps.portal import access, answers, people
+from maps.portal import access, answers, people, record
 from maps.portal.access import Person, SignedIn, allowed, areas_of, office_of, row_of, rows_of
 from maps.portal.answers import ERRORS, StageName, StatusName
+from maps.portal.imagery import area_of, footprint
+from maps.portal.office import Office
 from maps.portal.store import journal
 from maps.qml import features_qml
 from pipeline import clues, inspection
@@ -108,7 +110,9 @@ def possible(request: Request, person: SignedIn, number: Number) -> Response:
 @router.get("/runs", responses={200: {"model": answers.Runs}})
 def runs(request: Request, person: Annotated[Person, of("runs")], limit: Limit = 100, offset: Offset = 0) -> Response:
     """Inspections, newest first, without the single outcomes."""
-    events = office_of(request).ledger.inspection_events()[::-1]
+    office = office_of(request)
+    theirs = _theirs(office, person)
+    events = [event for event in office.ledger.inspection_events()[::-1] if theirs(event)]
     found = [_run(event, person) for event in events[offset : offset + limit]]
     for one in found:
         del one["outcomes"]
@@ -118,10 +122,20 @@ def runs(request: Request, person: Annotated[Person, of("runs")], limit: Limit =
 @router.get("/runs/{id}", responses={200: {"model": answers.Run}})
 def run(request: Request, person: Annotated[Person, of("runs")], id: Number) -> Response:
     """One inspection, with every change that was explained."""
-    for event in office_of(request).ledger.inspection_events():
-        if event.payload["id"] == id:
+    office = office_of(request)
+    theirs = _theirs(office, person)
+    for event in office.ledger.inspection_events():
+        if event.payload["id"] == id and theirs(event):
             return JSONResponse(_run(event, person))
     raise access.NotThere
+
+
+def _theirs(office: Office, person: Person) -> Callable[[Any], bool]:
+    """Whether an inspection raised a flag in the person's area, as /runs has it."""
+    if not person.districts:
+        return lambda event: True
+    mine = {id for id, codes in record.runs_of_cases(office).items() if any(person.sees(one) for one in codes)}
+    return lambda event: event.payload["id"] in mine
 
 
 def _run(event: Any, person: Person) -> dict[str, Any]:
@@ -161,9 +175,12 @@ def layers(request: Request, person: Annotated[Person, of("layers")]) -> Respons
 
 @router.get("/scenes", responses={200: {"model": answers.Scenes}})
 def scenes(request: Request, person: Annotated[Person, of("runs")]) -> Response:
-    """Imagery that is held."""
-    found = []
-    for one in office_of(request).catalog.scenes():
+    """Imagery that is held; for people of a district what shows some of it."""
+    office, found = office_of(request), []
+    area = area_of(office, person)
+    for one in office.catalog.scenes():
+        if area is not None and not area.intersects(footprint(one)):
+            continue
         box = one.geobox.geographic_extent.boundingbox
         found.append({
             "id": one.id, "platform": one.platform, "acquired_at": one.acquired_at.isoformat(), "gsd_m": one.gsd_m,
