@@ -23,6 +23,7 @@ from maps.portal.casework import Overtaken, Sent, done_words, sent, take
 from maps.portal.form_parts import Asking
 from maps.portal.imagery import around
 from maps.portal.office import Office
+from maps.portal.paper_list import papers_of
 from maps.portal.store import filters as saved
 from maps.portal.todo import todo
 from pipeline.cases.case import Stage, Status
@@ -196,6 +197,7 @@ def case_response(
         map_script=pages.script(request, str(values["map"].script)),
         files_shown=person.may("files"),
         file_held=file_held(office),
+        paper_list=papers_of(case, case.parts if split and not part else [here], rules, office.today),
         tiles=assets.json_block(around(office, person, [s.id for s in page.scenes if s.chip]), "gx-around-data"),
         **values,
     )
