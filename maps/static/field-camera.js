@@ -149,6 +149,7 @@
     const video = gx.$("video");
     if (busy || !stream || !video.videoWidth) { return; }
     busy = true;
+    gx.$("shutter").setAttribute("aria-disabled", "true"); /* not `disabled`: that would take the focus away */
     const canvas = document.createElement("canvas");
     canvas.width = video.videoWidth; canvas.height = video.videoHeight;
     canvas.getContext("2d").drawImage(video, 0, 0);
@@ -157,7 +158,7 @@
     try {
       const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
       if (blob) { await keep(blob, moment); } else { tell(gx.t("camera.empty")); }
-    } finally { busy = false; }
+    } finally { busy = false; gx.$("shutter").removeAttribute("aria-disabled"); }
   }
   function read(returned) {
     const next = camera.next(), sample = gx.place.sample(returned);
