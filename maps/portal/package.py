@@ -314,4 +314,4 @@ def _time(value: Any) -> datetime | None:
         found = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         return None
-    return found if found.tzinfo else None
+    return found if found.tzinfo and 1900 < found.year < 9000 else None  # beyond it no zone can be told

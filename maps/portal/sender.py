@@ -100,4 +100,4 @@ def time_of(value: Any) -> datetime | None:
         found = datetime.fromisoformat(str(value))
     except ValueError:
         return None
-    return found if found.tzinfo else None
+    return found if found.tzinfo and 1900 < found.year < 9000 else None  # beyond it no zone can be told

@@ -76,6 +76,17 @@ def test_no_figure_in_a_verdict_breaks_a_page(office: Office, phone: Phone, new_
     opens(sign_in(new_client(), "reviewer"))
 
 
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00"])
+def test_no_time_that_a_phone_says_breaks_anything(office: Office, phone: Phone, new_client, sign_in, at: str) -> None:
+    photos(phone)
+    content = jpeg(7)
+    assert phone.put(content, record(content, CASE) | {"taken_at": at}).status_code == 400
+    clock = {"phone_at": at, "server_seen_at": at, "monotonic_ms": 1e308}
+    answer = phone.verdict(CASE, VIOLATION, office.ledger.case(CASE).version, taken_at=at, clock=clock)
+    assert answer.status_code == 201
+    opens(sign_in(new_client(), "reviewer"))
+
+
 def test_a_field_that_people_add_breaks_no_page(office: Office, client: TestClient, sign_in) -> None:
     sign_in(client, "reviewer")
     form = {"csrf": client.csrf, "text": "去过现场", "more": "notes=现场有人\ninspection=x\noverridden=1"}
