@@ -8,15 +8,18 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
-from flows.reminding import run
+from flows.reminding import run, scheduled
 from flows.settings import open_workspace
 
 
 @flow(name="remind", persist_result=False, validate_parameters=True)
 def remind(workspace: Path) -> dict[str, Any]:
-    """Count provisional days again, then say what is due. Returns the document of ``remind --json``."""
-    found = run(open_workspace(workspace))
+    """Count provisional days again, then say what is due; to the channels of [notify] only where it says
+    ``reminders = true``. Returns the document of ``remind --json``. Raises: WorkError if a channel refuses."""
+    office = open_workspace(workspace)
+    found = run(office)
     _publish(found)
+    scheduled(office, found)
     return found
 
 

@@ -62,6 +62,11 @@ def sent(office: Workspace, found: Mapping[str, Any]) -> int:
     return len({row["number"] for row in found["reminders"]})
 
 
+def scheduled(office: Workspace, found: Mapping[str, Any]) -> int:
+    """``sent`` where [notify] says ``reminders = true``; else nothing leaves. Raises: WorkError."""
+    return sent(office, found) if office.settings.notify.reminders else 0
+
+
 def _running(ledger: Ledger, last: str) -> Iterable[Case]:
     """Cases in which something may be due up to the day ``last``; a proceeding or a transfer outlives the closing."""
     for row in ledger.each_row():

@@ -73,6 +73,7 @@ proxy = false               # 前面有反向代理; a proxy in front tells addr
 
 [notify]
 urls = []                   # Apprise 地址：企业微信、钉钉、飞书、邮件、短信; empty: nothing leaves
+reminders = false           # 定时提醒也外发，只有编号和期限; the scheduled flow sends what is due
 
 [prefect]
 api_url = ""                # a running Prefect server; empty: a temporary one on this machine
@@ -128,9 +129,10 @@ class LedgerPlace:
 
 @dataclass(frozen=True)
 class Notify:
-    """urls: of Apprise. Only these are ever asked to take a message out."""
+    """urls: of Apprise. Only these are ever asked to take a message out. reminders: also by the flow ``remind``."""
 
     urls: list[str] = field(default_factory=list)
+    reminders: bool = False
 
 
 @dataclass(frozen=True)

@@ -143,6 +143,11 @@ def test_a_reminder_is_sent_by_number_and_day(
     named = replace(office, settings=replace(office.settings, notify=settings.Notify([address])))
     assert reminding.sent(named, {"reminders": rows}) == 2
     assert reminding.sent(named, {"reminders": []}) == 0
+    assert reminding.scheduled(named, {"reminders": rows}) == 0  # unasked, the schedule sends nothing
     (message,) = got
+    asks = replace(office, settings=replace(office.settings, notify=settings.Notify([address], reminders=True)))
+    assert reminding.scheduled(asks, {"reminders": rows}) == 2
+    assert reminding.scheduled(asks, {"reminders": []}) == 0
+    assert got == [message, message]
     assert message["title"] == "2 个图斑有期限"
     assert message["message"].splitlines() == ["430321-2026-00002，期限 2026-11-20", f"{FIRST}，期限 2026-12-01"]

@@ -1,6 +1,6 @@
 # ruff: noqa: F811  (fixtures of another file)
-"""The page of a field link in Chromium where things are out of the ordinary: a case in parts, a decision made meanwhile,
-a new link for an old one, a full phone, a low window."""
+"""The page of a field link in Chromium where things are out of the ordinary: a case in parts, a decision made
+meanwhile, a new link for an old one, a full phone, a low window."""
 
 from __future__ import annotations
 
@@ -181,7 +181,9 @@ def test_the_shutter_shows_that_a_photo_is_being_saved(hold: Callable[..., Field
     field = begin(hold())
     field.page.evaluate(
         """() => { const put = gxStore.put; window.go = null;
-            gxStore.put = async (record, blob) => { await new Promise((done) => { window.go = done; }); return put(record, blob); }; }"""
+            gxStore.put = async (record, blob) => {
+                await new Promise((done) => { window.go = done; });
+                return put(record, blob); }; }"""
     )
     field.tab("photo")
     field.page.click("#gxf-primary")
