@@ -21,7 +21,7 @@
   }
   /* a browser that keeps no cookie must not load for ever */
   function once() {
-    const key = "gx-door", now = Date.now();
+    const key = "gx-door " + link, now = Date.now();
     try {
       if (now - Number(sessionStorage.getItem(key) || 0) < 5000) { return false; }
       sessionStorage.setItem(key, String(now));
