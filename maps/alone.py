@@ -17,11 +17,11 @@ from geodata.atomic import write_bytes
 from geodata.errors import InputError, WorkError
 from geodata.words import Text
 from maps import assets, case_map
-from maps.case_events import Rules
 from maps.case_life import Gates
 from maps.chips import Chip, encode, thumbnail
 from maps.publish import NUMBER, Picture, Surroundings
 from maps.style import Frame
+from maps.telling import Rules
 from pipeline.cases.case import Case
 from pipeline.cases.events import Event
 from pipeline.cases.standards import standards

@@ -7,25 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from geodata.days import BEIJING
+from geodata.days import day_of
 from geodata.words import Text, both
-from maps.case_events import (
-    RECEIVERS,
-    ROLES,
-    Telling,
-    closing_name,
-    joined,
-    leniency_words,
-    outcome_name,
-    recheck_word,
-    verdict_name,
-)
+from maps.case_names import closing_name, joined, leniency_words, outcome_name, recheck_word, verdict_name
 from maps.case_parts import GateLine, NextStep, PartView, RecheckLine, StageStep, VerdictLine
 from maps.style import date_bj
+from maps.telling import Telling
 from pipeline.cases.case import Case, Part, Status
 from pipeline.cases.events import Event
 from pipeline.cases.proceeding_law import words as law_words
 from pipeline.cases.rows import basic_m2
+from pipeline.cases.table import role_name
+from pipeline.cases.transfer import receiver_name
 
 Gates = Callable[[Case, Part], Sequence[Any]]
 """(case, part) → ``closing.Gate`` of a part that is not closed yet."""
@@ -128,7 +121,7 @@ def next_step(case: Case, part: Part, telling: Telling, as_of: datetime, dates: 
     if part.status is Status.RECTIFYING and part.order is None:
         title, who = both("Order it to be put right"), both("enforcement office, {district}", district=district)
     elif part.status is Status.RECTIFYING and part.order is not None:
-        rules = telling.rules(_day(as_of))
+        rules = telling.rules(day_of(as_of))
         title = both("{how}, and report it done", how=closing_name(part.order["rectification"], rules))
     rows = [(both("Whose turn"), who), (both("Due"), due_words(part, as_of)), (both("After that"), after)]
     back = part.returned[-1] if part.returned else None
@@ -142,7 +135,7 @@ def days_left(part: Part, as_of: datetime) -> int | None:
     """None where nothing is due, or while it is paused; negative: overdue."""
     if not part.due or part.paused_on:
         return None
-    return (date.fromisoformat(part.due["on"]) - _day(as_of)).days
+    return (date.fromisoformat(part.due["on"]) - day_of(as_of)).days
 
 
 _UNITS = {"workdays": "working days", "days": "calendar days", "months": "months"}
@@ -156,7 +149,7 @@ def due_words(part: Part, as_of: datetime) -> Text:
     day = date.fromisoformat(due["on"])
     names = both("Mon|Tue|Wed|Thu|Fri|Sat|Sun")
     weekday = {lang: text.split("|")[day.weekday()] for lang, text in names.items()}
-    shown = f"{day:%m-%d}" if day.year == _day(as_of).year else f"{day:%Y-%m-%d}"
+    shown = f"{day:%m-%d}" if day.year == day_of(as_of).year else f"{day:%Y-%m-%d}"
     if "n" in due:
         span = both("{n} {unit}", n=due["n"], unit=both(_UNITS.get(str(due["unit"]), str(due["unit"]))))
         text = both("{day} ({weekday}, {span})", day=shown, weekday=weekday, span=span)
@@ -204,15 +197,15 @@ def _verdict(part: Part, telling: Telling) -> VerdictLine | None:
         return None
     told = part.verdict
     at = datetime.fromisoformat(told["at"])
-    name = verdict_name(told, telling.rules(_day(at)))
+    name = verdict_name(told, telling.rules(day_of(at)))
     return VerdictLine(
-        name, date.fromisoformat(told["checked_on"]) if told.get("checked_on") else _day(at), _role(told),
+        name, date.fromisoformat(told["checked_on"]) if told.get("checked_on") else day_of(at), _role(told),
         unlawful=told["verdict"] == VIOLATION, text=telling.free(told["text"]) if told.get("text") else None,
     )  # fmt: skip
 
 
 def _role(told: Mapping[str, Any]) -> Text:
-    return both(ROLES.get(str(told.get("role")), str(told.get("role"))))
+    return role_name(str(told.get("role")))
 
 
 def _gates_of(part: Part, telling: Telling) -> Text | None:
@@ -221,7 +214,7 @@ def _gates_of(part: Part, telling: Telling) -> Text | None:
         return None
     told = part.report or part.order
     at = datetime.fromisoformat((told or part.verdict)["at"])
-    rules = telling.rules(_day(at))
+    rules = telling.rules(day_of(at))
     return closing_name(told["rectification"], rules) if told else verdict_name(part.verdict, rules)
 
 
@@ -244,7 +237,7 @@ def _gate(gate: Mapping[str, Any], part: Part, telling: Telling) -> GateLine:
     value = telling.free(gate["value"])
     missing = telling.free(gate["missing"]) if gate["missing"] else None
     if gate["key"] == "reported" and "at" in told:
-        value = both("{day}, by {role}", day=str(_day(datetime.fromisoformat(told["at"]))), role=_role(told))
+        value = both("{day}, by {role}", day=str(day_of(datetime.fromisoformat(told["at"]))), role=_role(told))
     if gate["key"] == "second_person":
         value = both("nobody yet")
         if part.closing is not None:
@@ -312,7 +305,7 @@ def _beside(part: Part, telling: Telling) -> tuple[tuple[Text, Text], ...]:
     moved = [
         both(
             "{to}: {state}{receipt}",
-            to=both(RECEIVERS.get(t.to, t.to)),
+            to=receiver_name(t.to),
             state=law_words("transfer").of("states", t.state),
             receipt=both(", {n} receipts", n=len(t.receipts)) if t.receipts else both(""),
         )
@@ -326,7 +319,3 @@ def _beside(part: Part, telling: Telling) -> tuple[tuple[Text, Text], ...]:
         (both("Transfer"), joined(moved, "；") if moved else none),
         (both("First offence"), joined(lenient) if lenient else both("not computed")),
     )
-
-
-def _day(at: datetime) -> date:
-    return at.astimezone(BEIJING).date()

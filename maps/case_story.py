@@ -13,11 +13,13 @@ from geodata.days import BEIJING
 from geodata.layers import Kind
 from geodata.scene import Scene
 from geodata.words import Text, both
-from maps.case_events import Rules, Telling, clue_text, happenings, hidden_names
+from maps.case_events import happenings
 from maps.case_life import Gates, next_step, part_view, stages
+from maps.case_names import clue_text
 from maps.case_parts import Area, AreaRow, CasePage, Ground, NextStep, SceneView, Seal
 from maps.chips import Chip
 from maps.style import m2_text, mu_text
+from maps.telling import Rules, Telling, hidden_names
 from pipeline import flags as flag_files
 from pipeline import triage
 from pipeline.cases import case as cases

@@ -29,10 +29,10 @@ from geodata.errors import InputError
 from geodata.scene import Scene
 from geodata.words import LANGUAGES, Text
 from maps import assets, case_map, features, overview, run_page, stats_page, style
-from maps.case_events import Rules
 from maps.case_life import Gates
 from maps.chips import Bounds, Chip, encode, thumbnail
 from maps.features import District, Park
+from maps.telling import Rules
 from pipeline.cases.case import Case
 from pipeline.cases.events import Event
 from pipeline.cases.heads import MARK_LENGTH

@@ -88,7 +88,8 @@ def _row(case: Case, part: Part, rules: Standards, lang: str) -> dict[str, Any]:
         **_proceeding(part, lang),
         **_rectified(case, part, rules, lang),
         "YS": _listed(
-            f"{tr(RECEIVERS[t.to], lang)}：{transfer.state_name(t.state)[lang]}" for t in part.transfers.values()
+            f"{transfer.receiver_name(t.to)[lang]}：{transfer.state_name(t.state)[lang]}"
+            for t in part.transfers.values()
         ),
         "CQYJ": _listed(
             _of(fact["article"], lang) for item in part.leniency[-1:] for fact in item["facts"] if fact["holds"]
@@ -96,9 +97,6 @@ def _row(case: Case, part: Part, rules: Standards, lang: str) -> dict[str, Any]:
         "TZ": None,
         "BZ": _remarks(case, part, lang),
     }
-
-
-RECEIVERS = {"police": "the police", "agriculture": "the agriculture department", "discipline": "discipline inspection"}
 
 
 def _before(ground: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,8 +22,6 @@ from pipeline.clues import source_name
 from pipeline.reminders import due_name
 from pipeline.triage import kind_name
 
-RECEIVERS = {"police": "the police", "agriculture": "the agriculture department", "discipline": "discipline inspection"}
-
 
 def lines(found: Mapping[str, Any], rules: Standards) -> Iterator[str]:
     """The document in lines for a person."""
@@ -121,7 +119,7 @@ def _beside(part: Mapping[str, Any]) -> Iterator[str]:
         yield from _running_lines(one["running"])
     for one in part["transfers"]:
         yield "  " + tr(
-            "transfer to {to}: {state}", to=both(RECEIVERS[one["to"]]), state=transfer.state_name(one["state"])
+            "transfer to {to}: {state}", to=transfer.receiver_name(one["to"]), state=transfer.state_name(one["state"])
         )
         yield from _running_lines(one["running"])
     for item in part["leniency"][-1:]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from geodata.words import Text, both
-from maps.case_events import joined
+from maps.case_names import joined
 from maps.portal.form_parts import Asking, Choice, Field, Impossible, Paper, StepForm, pick_href, text_field
 from maps.portal.legal_forms import legal
 from pipeline.cases.case import Part, Status, scenes_that_saw

@@ -6,20 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from geodata.words import Text, both
-from maps.case_events import joined
+from maps.case_names import joined
 from maps.portal.form_parts import Asking, Choice, Field, Paper, pick_href, text_field
 from pipeline.cases.events import Kind
 from pipeline.cases.proceeding_enforcing import SERVICE
 from pipeline.cases.proceeding_law import ProceedingLaw, proceeding_law
+from pipeline.cases.transfer import receiver_name
 
 MULTIPLE = frozenset({"penalties", "performed"})
 PARTY_WORDS = {"person": "a person", "organisation": "an organisation"}
 SERVICE_WORDS = {
     "direct": "handed over", "left": "left in presence of witnesses", "entrusted": "through another office",
     "post": "by post", "announcement": "by announcement", "electronic": "electronically",
-}  # fmt: skip
-RECEIVER_WORDS = {
-    "police": "the police", "agriculture": "the agriculture department", "discipline": "discipline inspection",
 }  # fmt: skip
 
 
@@ -29,7 +27,7 @@ def legal(asking: Asking, kind: Kind, step: Mapping[str, Any]) -> dict[str, Any]
     for one in step["steps"]:
         to = one["state"].partition(":")[0] if kind is Kind.TRANSFER and not one.get(id_name) else ""
         key = ":".join((one.get(id_name) or "", to, one["step"]))
-        name = joined([both(RECEIVER_WORDS[to]), one["name"]], "：") if to else one["name"]
+        name = joined([receiver_name(to), one["name"]], "：") if to else one["name"]
         if one.get(id_name):
             name = both("{name} (number {id})", name=name, id=one[id_name])
         papers = joined(list(one["papers"].values())) if one["papers"] else both("no paper")

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["RECEIVERS", "STATES", "TABLE", "Assessment", "Transfer", "Way", "assess", "decide", "evolve", "possible"]
 
-RECEIVERS = ("police", "agriculture", "discipline")
+RECEIVER_WORDS: Mapping[str, str] = {
+    "police": "the police", "agriculture": "the agriculture department", "discipline": "discipline inspection",
+}  # fmt: skip
+RECEIVERS = tuple(RECEIVER_WORDS)
 SAME_PAPER = {"4001": "police_transfer", "7004": "transfer_letter"}
 """Numbers of the forms → keys under which the closing of a case knows the same papers."""
 
@@ -185,6 +188,10 @@ def possible(state: Transfer | None, role: str | None, facts: Facts) -> list[Pos
                 )
             )
     return found
+
+
+def receiver_name(to: str) -> Text:
+    return both(RECEIVER_WORDS.get(to, "another office"))
 
 
 def state_name(state: str | None) -> Text:

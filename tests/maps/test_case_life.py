@@ -9,11 +9,14 @@ import pytest
 
 from geodata import words
 from maps import case_map
-from maps.case_events import ICONS, TITLES, Telling, happenings
+from maps.case_events import ICONS, happenings
+from maps.case_lines import TITLES
 from maps.case_parts import CasePage
 from maps.case_story import case_page
+from maps.telling import Telling
 from pipeline.cases.case import Status
 from pipeline.cases.events import Event, Kind
+from pipeline.clues import SOURCES, source_name
 from tests.pipeline.cases import lives
 
 DESK, PHONE = (1440, 900), (390, 844)
@@ -122,7 +125,7 @@ def test_gates_show_what_is_missing_then_what_was_measured(tmp_path: Path) -> No
     page = page_of(office)
     closed = {gate.key: gate for gate in page.parts[0].gates}
     assert {gate.met for gate in closed.values()} <= {True, None}
-    assert closed["second_person"].value["zh"] == "验收人验收，与报告人不同"
+    assert closed["second_person"].value["zh"] == "复核员验收，与报告人不同"
     assert page.status is Status.CLOSED
     assert page.parts[0].outcome["zh"] == "整改到位"
     assert [line.verdict for line in page.parts[0].rechecks] == ["restored", "restored"]
@@ -157,6 +160,24 @@ def test_photos_of_one_day_are_one_line_with_what_speaks_against_them(office) ->
 def test_an_event_of_another_version_is_told_by_its_kind() -> None:
     event = Event(1, "x", "TOMORROW", lives.START, "a", "reviewer", {}, (), 9, "9", "", "")
     assert happenings([event], Telling(lambda day: None))[0].title == {"zh": "TOMORROW", "en": "TOMORROW"}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_source_of_a_clue_is_told_by_its_name(source: str) -> None:
+    said = {"source": source, "batch": "2026Q4", "clue_id": "7"}
+    event = Event(1, "x", Kind.CLUE, lives.START, "a", "district_officer", said, (), 9, "9", "", "")
+    told = happenings([event], Telling(lambda day: None))[0].text
+    assert told["zh"] == f"{source_name(source)['zh']}，批次 2026Q4，编号 7 · 县区经办"
+    assert not re.search("[A-Za-z]{4,}", told["zh"])
+
+
+@pytest.mark.parametrize("named", ["x", None, 7])
+def test_a_correction_of_no_entry_strikes_nothing(named: object) -> None:
+    events = [
+        Event(n, "x", kind, lives.START, "a", "leader", said, (), 9, "9", "", "")
+        for n, (kind, said) in enumerate([(Kind.NOTE, {"text": "t"}), (Kind.CORRECTED, {"corrects": named})], 1)
+    ]
+    assert not any(one.struck for one in happenings(events, Telling(lambda day: None)))
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE])
