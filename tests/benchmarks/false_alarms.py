@@ -1,0 +1,91 @@
+"""What is flagged where nothing was built: ``python -m tests.benchmarks.false_alarms [DATA] [--only WORD]``.
+
+Raw change, ours by its default (aligned first, as every inspection does) beside the usual ways, over real pairs in
+which only crops, light and water changed, and over copies of one image that differ in nothing real. Printed by
+group: share of the observed pixels in per cent (mean of the pairs, and the worst), patches a km², and how much was
+observed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from geodata.rasterfile import open_pixels
+from pipeline import align, changes, detect
+from pipeline.detect.run import UNSEEN, Scored, scored
+from tests.benchmarks.accuracy import peer
+from tests.benchmarks.labelled import DATA, OBJECT_PX
+from tests.benchmarks.peers import PEERS
+from tests.benchmarks.unbuilt import Unbuilt, copies, km2, real
+
+
+def ours(pair: Unbuilt, method: str | None) -> tuple[float, int, float, str]:
+    """(share changed of what was observed, patches, share observed, the method's name)."""
+    with open_pixels(pair.before) as one, open_pixels(pair.after) as own:
+        with own.onto(one.geobox) as two:
+            moved = align.measure(one, two)
+        with own.onto(one.geobox, (moved.dx_m, moved.dy_m)) as two:
+            model = detect.fit(one, two, method=method)
+            count = [0, 0]
+            strips = _counted(scored(one, two, model), count)
+            traced = changes.trace(strips, model, one.geobox, before_id="before", after_id="after")
+    total = sum(traced.tally.values())
+    return count[0] / max(1, count[1]), len(traced.changes), count[1] / total, model.method
+
+
+def _counted(strips: Iterator[Scored], count: list[int]) -> Iterator[Scored]:
+    for strip in strips:
+        count[0] += int((strip.change == 1).sum())
+        count[1] += int((strip.change != UNSEEN).sum())
+        yield strip
+
+
+def peers(pair: Unbuilt) -> Iterator[tuple[str, float, int, float]]:
+    with open_pixels(pair.before) as one, open_pixels(pair.after) as own:
+        for name, way in PEERS.items():
+            with own.onto(one.geobox) as two:
+                _, change, seen, _ = peer(one, two, way)
+            yield name, float(change[seen].mean()) if seen.any() else 0.0, _patches(change), float(seen.mean())
+
+
+def _patches(change: NDArray[np.bool_]) -> int:
+    _, _, stats, _ = cv2.connectedComponentsWithStats(change.astype(np.uint8), connectivity=4)
+    return int((stats[1:, cv2.CC_STAT_AREA] >= OBJECT_PX).sum())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", nargs="?", type=Path, default=DATA)
+    parser.add_argument("--only", default="", help="a word of the group's name")
+    parser.add_argument("--method", help="ours by this name instead of the default")
+    parser.add_argument("--no-peers", action="store_true")
+    asked = parser.parse_args()
+    found: dict[str, dict[str, list[tuple[float, float, float]]]] = {}
+    with tempfile.TemporaryDirectory() as held:
+        folder = Path(held)
+        for pair in (*real(asked.data, folder), *copies(asked.data, folder)):
+            if asked.only not in pair.group:
+                continue
+            ground = km2(pair)
+            share, patches, observed, method = ours(pair, asked.method)
+            ways = found.setdefault(pair.group, {})
+            ways.setdefault(f"ours ({method})", []).append((share, patches / ground, observed))
+            for name, share, patches, observed in () if asked.no_peers else peers(pair):
+                ways.setdefault(name, []).append((share, patches / ground, observed))
+    print(f"{'group':16} {'way':24} {'pairs':>5} {'mean %':>7} {'worst %':>8} {'patches/km2':>12} {'seen %':>7}")
+    for group, by_way in found.items():
+        for way, rows in by_way.items():
+            shares, dense, observed = np.array(rows).T
+            share = f"{100 * shares.mean():7.2f} {100 * shares.max():8.2f}"
+            print(f"{group:16} {way:24} {len(rows):5} {share} {dense.mean():12.1f} {100 * observed.mean():7.1f}")
+
+
+if __name__ == "__main__":
+    main()
