@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import pytest
 import shapely
 
 from flows import settings
-from flows.cli import main
 from geodata.area import area_m2
 from pipeline import overlay
 from pipeline.cases.events import SYSTEM
 from pipeline.flags import Flag, flag_id
-from tests.flows.conftest import Ran
 from tests.pipeline.invented_flags import change, flag, inspection
 
 FIRST = "430321-2026-00001"
@@ -75,22 +70,3 @@ def build(folder: Path) -> Path:
         ledger.clock = lambda: FOUND
         ledger.record(inspection(), [flagged(office, square(940, 100))], SYSTEM)
     return office.root
-
-
-def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """gengxun inside this process, with keys of its own."""
-
-    def call(*arguments: object, cwd: Path, lang: str = "en") -> Ran:
-        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
-        with monkeypatch.context() as here:
-            here.chdir(cwd)
-            here.setenv("GENGXUN_LANG", lang)
-            here.setenv("GENGXUN_KEYS", str(tmp_path / "keys"))
-            here.setattr(sys, "stdout", out)
-            here.setattr(sys, "stderr", err)
-            with pytest.raises(SystemExit) as left:
-                main([str(one) for one in arguments])
-        texts = [stream.buffer.getvalue().decode() for stream in (out, err)]
-        return Ran(left.value.code, *texts)
-
-    return call

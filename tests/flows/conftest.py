@@ -1,13 +1,15 @@
-"""The command line as a user calls it: a process of its own, in a folder of its own."""
+"""The command line as a user calls it: as a process of its own, or inside this one (``run``)."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +19,10 @@ import pytest
 import rasterio
 import shapely
 
+from tests.flows.an_office import build
+from tests.flows.ran import Ran, runner
+
 ROOT = Path(__file__).parents[2]
-
-
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 Gengxun = Callable[..., Ran]
@@ -150,3 +144,42 @@ def filled(gengxun: Gengxun, write_scene: Callable[..., Path], tmp_path_factory:
         ran = gengxun(*arguments, cwd=workspace if workspace.exists() else folder)
         assert ran.code == 0, ran.err
     return workspace
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workspace of ``an_office``."""
+    return build(tmp_path_factory.mktemp("office"))
+
+
+@pytest.fixture
+def office(made: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be changed."""
+    return Path(shutil.copytree(made, tmp_path / "ws"))
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, office: Path) -> Any:
+    """gengxun inside this process, in ``office`` unless cwd names another folder."""
+    call = runner(tmp_path, monkeypatch)
+    return lambda *arguments, **more: call(*arguments, cwd=more.pop("cwd", office), **more)
+
+
+@pytest.fixture
+def taker() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """("127.0.0.1:port" for Apprise's json://, what arrived there)."""
+    got: list[dict[str, Any]] = []
+
+    class Taker(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Taker) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}", got
+        server.shutdown()

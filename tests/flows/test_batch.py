@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import geopandas as gpd
 import openpyxl
 import pytest
 
-from tests.flows.an_office import FIRST, ZONE, build, lonlat, runner, square
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return build(tmp_path_factory.mktemp("office"))
-
-
-@pytest.fixture
-def office(made, tmp_path):
-    return Path(shutil.copytree(made, tmp_path / "ws"))
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch, office):
-    call = runner(tmp_path, monkeypatch)
-    return lambda *arguments, **more: call(*arguments, cwd=more.pop("cwd", office), **more)
+from tests.flows.an_office import FIRST, ZONE, lonlat, square
 
 
 def issued(path: Path) -> Path:

@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 import re
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import geopandas as gpd
 import pytest
 
-from tests.flows.an_office import FIRST, ZONE, build, runner, square
+from tests.flows.an_office import FIRST, ZONE, lonlat, square
 from tests.geodata.photos import at, photo
 
 INSPECTOR, OFFICER = ("--as", "李外业:field_inspector"), ("--as", "周建军:district_officer")
 SENSING, REVIEWER = ("--as", "遥感甲:remote_sensing"), ("--as", "王复核：复核员")
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return build(tmp_path_factory.mktemp("office"))
-
-
-@pytest.fixture
-def office(made, tmp_path):
-    return Path(shutil.copytree(made, tmp_path / "ws"))
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch, office):
-    call = runner(tmp_path, monkeypatch)
-    return lambda *arguments, **more: call(*arguments, cwd=more.pop("cwd", office), **more)
-
-
 def picture(folder: Path, name: str, hours: float = 0) -> Path:
     """A photo taken in the middle of the case's ground, now."""
-    from tests.flows.an_office import lonlat
-
     inside = lonlat(square(940, 100)).centroid
     taken = datetime.now(UTC) + timedelta(hours=8 + hours)
     fields = {"DateTimeOriginal": f"{taken:%Y:%m:%d %H:%M:%S}", "OffsetTimeOriginal": "+08:00", "Make": "phone"}

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from flows import settings
-from tests.flows.an_office import runner
+from tests.flows.ran import runner
 
 NOW = datetime.now(UTC)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 import sqlite3
@@ -13,11 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import main
 from flows.settings import open_workspace
 from pipeline.cases.events import SYSTEM
 from pipeline.cases.ledger import Ledger
-from tests.flows.conftest import Ran
+from tests.flows.ran import runner
 from tests.pipeline.invented_flags import flag, inspection
 
 AT = datetime(2026, 11, 20, 1, 30, tzinfo=UTC)
@@ -25,23 +23,7 @@ AT = datetime(2026, 11, 20, 1, 30, tzinfo=UTC)
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """gengxun with keys of its own, inside this process; ``machine`` names the place of the keys."""
-
-    def call(*arguments: object, cwd: Path, given: str = "", machine: str = "office", lang: str = "en") -> Ran:
-        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
-        with monkeypatch.context() as here:
-            here.chdir(cwd)
-            here.setenv("GENGXUN_LANG", lang)
-            here.setenv("GENGXUN_KEYS", str(tmp_path / machine))
-            here.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
-            here.setattr(sys, "stdout", out)
-            here.setattr(sys, "stderr", err)
-            with pytest.raises(SystemExit) as left:
-                main([str(one) for one in arguments])
-        texts = [stream.buffer.getvalue().decode() for stream in (out, err)]
-        return Ran(left.value.code, *texts)
-
-    return call
+    return runner(tmp_path, monkeypatch)
 
 
 def record(office: Path, after: str, *columns: int) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import geopandas as gpd
 import openpyxl
@@ -15,7 +13,7 @@ from flows import settings
 from pipeline.cases.events import Actor, Kind
 from pipeline.cases.ledger import Ledger
 from pipeline.workbook import Field, workbook
-from tests.flows.an_office import FIRST, FOUND, build, flagged, runner, square
+from tests.flows.an_office import FIRST, FOUND, build, flagged, square
 from tests.pipeline.cases.conftest import server  # noqa: F401 (a fixture)
 from tests.pipeline.cases.lives import photo
 
@@ -51,17 +49,6 @@ def made(tmp_path_factory):
         ledger.act(FIRST, Kind.PROCEEDING, {"step": "file", "cause": "77", "party_kind": "organisation",
                                             "authority": "county", "approved_by": LEADER.name}, OFFICER)  # fmt: skip
     return root
-
-
-@pytest.fixture
-def office(made, tmp_path):
-    return Path(shutil.copytree(made, tmp_path / "ws"))
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch, office):
-    call = runner(tmp_path, monkeypatch)
-    return lambda *arguments, **more: call(*arguments, cwd=more.pop("cwd", office), **more)
 
 
 def test_what_is_overdue_is_counted_alike_or_named(run, office, monkeypatch):
