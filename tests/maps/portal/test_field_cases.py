@@ -219,6 +219,17 @@ def test_a_low_window_scrolls_as_one_and_covers_nothing(hold: Callable[..., Fiel
     assert not field.problems
 
 
+def test_a_long_form_scrolls_in_its_panel_and_never_the_page(hold: Callable[..., Field]) -> None:
+    field = begin(hold())
+    field.tab("verdict")
+    for key in ("violation", "lawful", "basemap_wrong", "cannot"):
+        field.page.click(f".gxf-choice[data-key={key}] label")
+        field.page.evaluate("document.scrollingElement.scrollTop = 500")
+        assert field.page.evaluate("document.scrollingElement.scrollTop") == 0, key
+        assert field.page.locator("#gxf-strip").bounding_box()["y"] == 0, key
+    assert not field.problems
+
+
 def test_data_of_a_link_name_each_part(office: Any) -> None:
     ground = office.ledger.case(number(4)).parts[0].ground
     office.ledger.act(number(4), Kind.SPLIT, {"parts": lives.halves(ground)}, OFFICER)

@@ -49,3 +49,15 @@ def test_an_outsider_and_a_late_one_are_told_so_in_words(office: Office, phone: 
     phone.wait_for_selector("#gx-door-text:not(:empty)")
     assert phone.inner_text("#gx-door-text") == "这个链接不能用。请向发链接的人要一个新的。"
     assert CASE not in phone.content()
+
+
+def test_what_the_shut_door_says_stands_line_under_line(office: Office, phone: Any) -> None:
+    for width in (390, 320):
+        phone.set_viewport_size({"width": width, "height": 844})
+        phone.goto("/l/0123456789ab/#" + "x" * 62)
+        phone.wait_for_selector("#gx-door-text:not(:empty)")
+        title, text = (phone.locator(f"#gx-door-{name}").bounding_box() for name in ("title", "text"))
+        assert title["height"] < 60, "one line"
+        assert title["y"] + title["height"] <= text["y"]
+        assert text["width"] > width - 60
+        assert phone.evaluate("document.documentElement.scrollWidth") <= width
