@@ -22,8 +22,8 @@ from maps.style import m2_text, mu_text
 from maps.telling import Rules, Telling, hidden_names
 from pipeline import flags as flag_files
 from pipeline import triage
-from pipeline.cases import case as cases
-from pipeline.cases.case import Case, Part
+from pipeline.cases import seen
+from pipeline.cases.case import ORDER, Case, Part
 from pipeline.cases.events import Event
 from pipeline.cases.standards import standards
 from pipeline.inspection import Inspection
@@ -79,7 +79,7 @@ def case_page(
     told = tuple(sorted(events, key=lambda event: -event.seq))
     seen_by = {one.id: one for one in inspections}
     founding = next((seen_by[id_] for id_ in map(_inspection_id, reversed(told)) if id_ in seen_by), None)
-    sure = cases.confidence(case)
+    sure = seen.confidence(case)
     hidden = frozenset[str]() if named else hidden_names(told)
     clock_back = frozenset(getattr(verified, "clock_back", ()) or ())
     telling = Telling(rules, seen_by, runs or {}, hidden, clock_back, named)
@@ -214,7 +214,7 @@ def _seal(verified: Any) -> Seal | None:
 
 def _next(case: Case, telling: Telling, as_of: datetime) -> NextStep:
     """Of the part that is due first; of one that stands still open; else of the least advanced."""
-    part = min(case.parts, key=lambda one: (_urgency(one), cases.ORDER.index(one.status)))
+    part = min(case.parts, key=lambda one: (_urgency(one), ORDER.index(one.status)))
     found = next_step(case, part, telling, as_of, _dates(case))
     if not part.id:
         return found
@@ -229,7 +229,7 @@ def _urgency(part: Part) -> tuple[bool, str]:
 
 def _dates(case: Case) -> int:
     """In how many later scenes it was seen; two flags of one scene are one, clues from outside name none."""
-    return len(cases.scenes_that_saw(case))
+    return len(seen.scenes_that_saw(case))
 
 
 def _inspection_id(event: Event) -> str:

@@ -50,7 +50,9 @@ def hidden_names(events: Iterable[Event]) -> frozenset[str]:
     return frozenset(name for name in found if len(name) > 1)
 
 
-_NAMES = frozenset({"to_whom", "party", "approved_by", "officers", "signed_by", "by", "assignee", "loaded_by"})
+_NAMES = frozenset({
+    "to_whom", "party", "approved_by", "officers", "signed_by", "by", "assignee", "loaded_by", "link_by",
+})  # fmt: skip
 
 
 def _named(payload: Mapping[str, Any]) -> Iterator[str]:

@@ -9,12 +9,13 @@ from geodata.words import Text, both
 from maps.case_names import joined
 from maps.portal.form_parts import Asking, Choice, Field, Impossible, Paper, StepForm, pick_href, text_field
 from maps.portal.legal_forms import legal
-from pipeline.cases.case import Part, Status, scenes_that_saw
+from pipeline.cases.case import Part, Status
 from pipeline.cases.closing import SHOT_NAMES
 from pipeline.cases.events import Kind, Role
 from pipeline.cases.given import BATCH_ONLY, BY_PERSONS, slug
 from pipeline.cases.leniency import CONSTRUCTION
 from pipeline.cases.rules import SHOTS
+from pipeline.cases.seen import scenes_that_saw
 from pipeline.cases.table import NEXT, WHOLE, role_name, step_name
 
 NO_FORM = frozenset({Kind.LOOKALIKES, Kind.DATED, Kind.SUPPLEMENT, Kind.RECHECKED})

@@ -30,6 +30,8 @@ SHAPE_ENDINGS = (".gpkg", ".geojson", ".json", ".shp", ".shx", ".dbf", ".prj", "
 MAIN_ENDINGS = (".gpkg", ".geojson", ".json", ".shp")
 OUR_OWN = frozenset({"csrf", "part", "expect_version", "back", "more", "reason_choice", "papers"})
 """Fields of a form that are no field of a step."""
+HANDS = frozenset({"link_by", "loaded_by"})
+"""Through whose hands a record of a phone came; what the field link alone says."""
 BESIDE = frozenset({Kind.EVIDENCE, Kind.NOTE, Kind.CORRECTED})
 """Steps that others can take meanwhile without a matter: they only add."""
 
@@ -131,7 +133,7 @@ def _not_overtaken(office: Office, person: Person, case: Case, kind: Kind, given
 def _payload(kind: Kind, given: Sent) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in given.values.items():
-        if name in OUR_OWN or name == "paper_title" or not value or not name.isidentifier():
+        if name in OUR_OWN or name in HANDS or name == "paper_title" or not value or not name.isidentifier():
             continue
         numeric = name.endswith(("_m2", "_yuan")) or name == "yuan"
         found[name] = to_number(f"{name}={value}", value) if numeric else value
@@ -143,6 +145,8 @@ def _payload(kind: Kind, given: Sent) -> dict[str, Any]:
         name, equals, value = line.replace("＝", "=").partition("=")
         if line.strip() and not (equals and name.strip().isidentifier()):
             raise InputError("{line}: write field=value, one a line.", line=line.strip()[:80])
+        if name.strip() in HANDS:
+            raise InputError("{name}: is written by the portal itself and cannot be given.", name=name.strip())
         if line.strip():
             found[name.strip()] = value.strip()
     if kind is Kind.SPLIT:

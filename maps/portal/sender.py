@@ -15,15 +15,17 @@ from pipeline.cases.events import Actor
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 OURS = frozenset({
-    "part", "notes", "came_late", "loaded_by", "link", "record", "phone", "decided_at", "seen_version", "waits",
-    "findings", "inspection", "overridden",
+    "part", "notes", "came_late", "loaded_by", "link", "link_by", "record", "phone", "decided_at", "seen_version",
+    "waits", "findings", "inspection", "overridden",
 })  # fmt: skip
 """What of a record is said by us alone: a phone that says it is not heard."""
 
 
 @dataclass(frozen=True)
 class Sender:
-    """Who a record comes from. loaded_by: who at the office loaded it out of a package."""
+    """Who a record comes from. loaded_by: who at the office loaded it out of a package.
+
+    Who made the link and who loaded the package had it in their hands: the ledger counts them among the doers."""
 
     actor: Actor
     link: Link | None
@@ -32,7 +34,8 @@ class Sender:
     @property
     def told(self) -> dict[str, Any]:
         loaded = {"loaded_by": self.loaded_by} if self.loaded_by else {}
-        return {"link": self.link.id if self.link else "", **loaded}
+        made = {"link": self.link.id, "link_by": self.link.made_by} if self.link else {"link": ""}
+        return {**made, **loaded}
 
 
 def by_link(link: Link, loaded_by: str = "") -> Sender:

@@ -23,7 +23,7 @@ from pipeline.cases.events import Event, Kind, Role
 from pipeline.cases.refusal import StepRefused
 from pipeline.cases.table import NEXT, STAGE_OF, WHOLE, Stage, Status
 
-__all__ = ["NEXT", "STAGE_OF", "Case", "Part", "Stage", "Status", "StepRefused", "confidence", "evolve", "replay"]
+__all__ = ["NEXT", "STAGE_OF", "Case", "Part", "Stage", "Status", "StepRefused", "evolve", "replay"]
 
 ORDER = (Status.SUSPECTED, Status.DISPATCHED, Status.RECTIFYING, Status.REPORTED, Status.CLOSED, Status.DISMISSED)
 """How far a part has come; the case stands where its least advanced part stands."""
@@ -45,7 +45,8 @@ class Part:
     kept when acceptance is due. paused_on: ISO day, "" when not.
     verdict, order, report: payloads of the events that gave them, with at, by and seq; None before.
     evidence, rechecks, postponed: the like, in order. doers: who checked, ruled, ordered, reported or
-    brought proof. since: seq of the event that opened it again, 0 before the first. resumed_on: ISO day.
+    brought proof, and those of ``hands``: who made the field link that a verdict or evidence came through, or
+    loaded it. since: seq of the event that opened it again, 0 before the first. resumed_on: ISO day.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Part:
     outcome: str = ""
     closing: Payload | None = None
     doers: tuple[str, ...] = ()
+    hands: tuple[str, ...] = ()
     since: int = 0
     resumed_on: str = ""
 
@@ -234,7 +236,7 @@ def _dispatched(case: Case, event: Event, told: Payload) -> Case:
 
 FRESH: Mapping[str, Any] = {
     "verdict": None, "order": None, "rectify_by": None, "report": None, "outcome": "", "closing": None, "paused_on": "",
-    "doers": (),
+    "doers": (), "hands": (),
 }  # fmt: skip
 """What of a part begins anew when it is opened again; evidence and re-checks stay on record."""
 
@@ -306,9 +308,19 @@ def _done_by(part: Part, told: Payload) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*part.doers, told["by"])))
 
 
+def _through(part: Part, told: Payload) -> Part:
+    """Whoever made a link held its secret and could have sent what came through it under another's name."""
+    through = [str(told[name]) for name in ("link_by", "loaded_by") if told.get(name)]
+    if not through:
+        return part
+    hands = tuple(dict.fromkeys((*part.hands, *through)))
+    return replace(part, hands=hands, doers=tuple(dict.fromkeys((*part.doers, *through))))
+
+
 def _verdict(part: Part, told: Payload) -> Part:
     due, to = told.get("due"), Status(told["to"])
-    return replace(part, status=to, verdict=told, due=due, paused_on="", doers=_done_by(part, told))
+    ruled = replace(part, status=to, verdict=told, due=due, paused_on="", doers=_done_by(part, told))
+    return _through(ruled, told)
 
 
 def _reported(part: Part, told: Payload) -> Part:
@@ -319,7 +331,7 @@ def _reported(part: Part, told: Payload) -> Part:
 def _returned(part: Part, told: Payload) -> Part:
     again: dict[str, Any] = {"report": None, "paused_on": ""}
     if told["to"] == Status.DISPATCHED:  # who took part in it stays one of those who did
-        again = {**FRESH, "since": told["seq"], "doers": part.doers}
+        again = {**FRESH, "since": told["seq"], "doers": part.doers, "hands": part.hands}
     returned = (*part.returned, told)
     return replace(part, status=Status(told["to"]), due=told.get("due"), returned=returned, **again)
 
@@ -336,7 +348,7 @@ def _evidence(part: Part, told: Payload) -> Part:
     """Who brings what a closing rests on cannot accept it."""
     proves = told["shot"] == "after" or told["kind"] == "document"
     doers = _done_by(part, told) if proves else part.doers
-    return replace(part, evidence=(*part.evidence, told), doers=doers)
+    return _through(replace(part, evidence=(*part.evidence, told), doers=doers), told)
 
 
 def _proceeding(part: Part, told: Payload) -> Part:
@@ -381,23 +393,3 @@ def replay(events: Iterable[Event]) -> dict[str, Case]:
         if event.case is not None:
             cases[event.case] = evolve(cases.get(event.case), event)
     return cases
-
-
-def confidence(case: Case) -> float:
-    """Of the case: a further scene that sees the ground again raises it; two flags of one scene do not.
-
-    1 − Π(1 − c) over the AFTER scenes (the best flag of each), at most 0.97: only the ground is sure.
-    """
-    best: dict[str, float] = {}
-    for flag in case.flags:
-        scene = flag["change"]["after_id"]
-        best[scene] = max(best.get(scene, 0.0), flag["confidence"])
-    doubt = 1.0
-    for value in best.values():
-        doubt *= 1.0 - value
-    return round(min(1.0 - doubt, max(0.97, *best.values())), 3)
-
-
-def scenes_that_saw(case: Case) -> set[str]:
-    """Ids of the AFTER scenes of its flags; clues from outside name none."""
-    return {flag["change"]["after_id"] for flag in case.flags} - {""}

@@ -49,12 +49,14 @@ def gates(
     reporter: str | None,
     doers: Collection[str],
     by: str | None,
+    hands: Collection[str] = (),
     scenes: Mapping[str, Text] | None = None,
 ) -> tuple[Gate, ...]:
     """The gates of one part, in the order in which they are shown.
 
     ``photos``, ``rechecks``: all of the part. ``documents``: keys of the documents at hand. ``doers``: who checked,
-    ordered or rectified. ``by``: who would accept; None while nobody does. ``scenes``: what a scene is called.
+    ordered or rectified; ``hands``: those of them through whose link or loading something came. ``by``: who would
+    accept; None while nobody does. ``scenes``: what a scene is called.
     """
     later = _later(rechecks, reported_at)
     return (
@@ -64,7 +66,7 @@ def gates(
         _imagery(rule, later, reported_at, scenes or {}),
         _residue(rule, later),
         _documents(rule, documents),
-        _second_person(reported_at, reporter, doers, by),
+        _second_person(reported_at, reporter, doers, by, hands),
     )
 
 
@@ -214,7 +216,9 @@ def _documents(rule: ClosingRule, documents: Collection[str]) -> Gate:
     return Gate("documents", name, not lacking, value, missing)
 
 
-def _second_person(reported_at: datetime | None, reporter: str | None, doers: Collection[str], by: str | None) -> Gate:
+def _second_person(
+    reported_at: datetime | None, reporter: str | None, doers: Collection[str], by: str | None, hands: Collection[str]
+) -> Gate:
     name = both("Accepted by a second person")
     if not by or not person(by):
         return Gate("second_person", name, False, both("nobody yet"), both("a second person has to accept"))
@@ -223,6 +227,10 @@ def _second_person(reported_at: datetime | None, reporter: str | None, doers: Co
         return Gate("second_person", name, False, value, both("who reported is not known"))
     if person(by) in {person(one) for one in (reporter, *doers)}:
         missing = both("somebody else has to accept: {by} took part in it or reported it", by=by)
+        if person(by) in {person(one) for one in hands}:
+            missing = both(
+                "somebody else has to accept: {by} made the field link that something came through, or loaded it", by=by
+            )
         return Gate("second_person", name, False, value, missing)
     return Gate("second_person", name, True, value, None)
 

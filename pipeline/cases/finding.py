@@ -16,8 +16,9 @@ from geodata.days import day_of
 from geodata.words import Text, both
 from pipeline.cases import closing, evidence
 from pipeline.cases.asked import Asked
-from pipeline.cases.case import AREAS, Part, scenes_that_saw
+from pipeline.cases.case import AREAS, Part
 from pipeline.cases.rows import basic_m2
+from pipeline.cases.seen import scenes_that_saw
 from pipeline.cases.table import Status
 from pipeline.plain import to_plain
 

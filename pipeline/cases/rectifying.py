@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -121,8 +121,7 @@ def rechecked(asked: Asked) -> dict[str, Any]:
 
 
 def returned(asked: Asked) -> dict[str, Any]:
-    if did(asked):
-        raise asked.refuse("{number}: {name} did or reported it; a second person must judge it.", name=asked.by.name)
+    _second_person(asked)
     again = (
         asked.part.status is Status.RECTIFYING
         or (asked.part.verdict or {}).get("leads_to") == "accept"
@@ -142,8 +141,7 @@ def accepted(asked: Asked) -> dict[str, Any]:
     shown = _gates(asked, asked.by.name)
     missing = closing.refusal(shown)
     override = str(asked.payload.get("override") or "").strip()
-    if did(asked):
-        raise asked.refuse("{number}: {name} did or reported it; a second person must accept.", name=asked.by.name)
+    _second_person(asked)
     if missing is not None and not (override and asked.by.role == Role.LEADER):
         if override:
             raise asked.refuse("{number}: only a leader may close against the gates.")
@@ -176,6 +174,7 @@ def _gates(asked: Asked, by: str | None) -> tuple[closing.Gate, ...]:
         documents=documents,
         reporter=told.get("by"),
         doers=part.doers,
+        hands=part.hands,
         by=by,
         scenes={item["recheck"]["scene_id"]: item["scene"] for item in part.rechecks_now if "scene" in item},
     )
@@ -213,6 +212,17 @@ def closing_rule(asked: Asked, key: object) -> closing.ClosingRule:
     return rule
 
 
-def did(asked: Asked) -> bool:
-    """Whether who asks is one of those who checked, ruled or reported."""
-    return closing.person(asked.by.name) in {closing.person(name) for name in asked.part.doers}
+def _second_person(asked: Asked) -> None:
+    """Raises: StepRefused for who checked, ruled or reported, or whose link or loading it came through."""
+
+    def among(names: Iterable[str]) -> bool:
+        return closing.person(asked.by.name) in {closing.person(name) for name in names}
+
+    if among(asked.part.hands):
+        raise asked.refuse(
+            "{number}: {name} made the field link that something of it came through, or loaded it; a second person must"
+            " judge it.",
+            name=asked.by.name,
+        )
+    if among(asked.part.doers):
+        raise asked.refuse("{number}: {name} did or reported it; a second person must judge it.", name=asked.by.name)

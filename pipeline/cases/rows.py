@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from pipeline.cases.case import Case, Part, confidence, scenes_that_saw
+from pipeline.cases.case import Case, Part
+from pipeline.cases.seen import confidence, scenes_that_saw
 from pipeline.cases.table import Status
 from pipeline.wording import ONE_SCENE
 
