@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import threading
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -27,13 +26,15 @@ from maps.portal import access, fielddata, fieldwork, link_keys, links, offlinef
 from maps.portal.access import address_of, office_of
 from maps.portal.arriving import MB, Arriving, NoRoom
 from maps.portal.incoming import drain, json_body
+from maps.portal.lanes import Lane
 from maps.portal.links import COOKIE, BadLink, Guesses, Link, LinkOver
 from maps.portal.package import Record, checked
 from maps.portal.sender import by_link
 
 guesses = Guesses()
-taking = threading.Semaphore(2)
-"""Each photo is read in a child process; more at once would only take memory."""
+receiving, taking, telling = Lane(8), Lane(2), Lane(4)
+"""Bytes to the disk; photos into the ledger (each is read in a child process, more at once would only take
+memory); verdicts. Each has its own threads: what phones wait for, the office's pages do not."""
 
 NAME = re.compile(r"[0-9a-f]{64}")
 RANGE = re.compile(r"bytes (?:(\d{1,15})-(\d{1,15})|\*)/(\d{1,15})")
@@ -253,7 +254,7 @@ async def upload(request: Request, sha256: str, held: Held) -> Response:
         await drain(request)
         return _not_there()
     office, arriving = office_of(request), _arriving(request)
-    known = await run_in_threadpool(fieldwork.receipt, office, record.case, sha256)
+    known = await receiving.run(fieldwork.receipt, office, record.case, sha256)
     if known:
         await drain(request)
         return _json(200, known)
@@ -266,7 +267,7 @@ async def upload(request: Request, sha256: str, held: Held) -> Response:
     if not 0 < total <= most:
         text = both("{size} MB is above the {most} MB taken.", size=total // MB, most=most // MB)
         return _json(413, text)
-    here = await run_in_threadpool(arriving.offset, held.id, sha256, total)
+    here = await receiving.run(arriving.offset, held.id, sha256, total)
     first = here if first is None else first
     if first > here:
         await drain(request)
@@ -277,7 +278,7 @@ async def upload(request: Request, sha256: str, held: Held) -> Response:
         settled = await _receive(request, arriving, held.id, sha256, total, first)
         if settled < total:
             return _json(202, {"offset": settled}, {"upload-offset": str(settled)})
-        return await run_in_threadpool(_finish, request, held, record, total)
+        return await taking.run(_finish, request, held, record, total)
     except ClientDisconnect:
         return Response(status_code=400)  # nobody hears it; what came is kept
     except NoRoom as error:
@@ -286,18 +287,18 @@ async def upload(request: Request, sha256: str, held: Held) -> Response:
 
 async def _receive(request: Request, arriving: Arriving, link: str, sha256: str, total: int, first: int) -> int:
     """Write what comes at its place; how much is here now. What came before a break stays."""
-    with await run_in_threadpool(arriving.open, link, sha256, total, first) as piece:
+    with await receiving.run(arriving.open, link, sha256, total, first) as piece:
         gathered = bytearray()
         try:
             async for chunk in request.stream():
                 gathered += chunk
                 if len(gathered) >= PIECE:
                     data, gathered = bytes(gathered), bytearray()
-                    await run_in_threadpool(piece.write, data)
+                    await receiving.run(piece.write, data)
         finally:
             if gathered:
-                await run_in_threadpool(piece.write, bytes(gathered))
-        return await run_in_threadpool(piece.settle)
+                await receiving.run(piece.write, bytes(gathered))
+        return await receiving.run(piece.settle)
 
 
 def _finish(request: Request, held: Link, record: Record, total: int) -> Response:
@@ -315,8 +316,7 @@ def _finish(request: Request, held: Link, record: Record, total: int) -> Respons
     if kind != "photo":
         arriving.forget(held.id, record.id)
         return _json(415, both("By its content this is no photo; nothing of it was kept."))
-    with taking:
-        answer = fieldwork.photo(office, by_link(held), {**record.values, "id": record.id, "case": record.case}, path)
+    answer = fieldwork.photo(office, by_link(held), {**record.values, "id": record.id, "case": record.case}, path)
     arriving.forget(held.id, record.id)
     return _json(answer.status, answer.body)
 
@@ -374,7 +374,7 @@ async def _words(request: Request, held: Link, kind: str) -> Response:
         return _json(403, bad_link())
     take = fieldwork.verdict if kind == "verdict" else fieldwork.postponed
     given = {**record.values, "id": record.id, "case": record.case}
-    answer = await run_in_threadpool(take, office_of(request), by_link(held), given)
+    answer = await telling.run(take, office_of(request), by_link(held), given)
     return _json(answer.status, answer.body)
 
 
