@@ -23,14 +23,13 @@ from geodata.editions import LayersOnDay
 from geodata.errors import GengXunError
 from geodata.words import Text, tr
 from pipeline import detect, pairing, triage
-from pipeline.cases.events import Actor
+from pipeline.cases.events import SYSTEM
 from pipeline.cases.ledger import Lease, Recorded
 from pipeline.flags import Flag, digest
 from pipeline.inspection import Inspection, funnel, inspection_id
 from pipeline.pairing import Pair
 from pipeline.plain import to_plain
 
-SYSTEM = Actor("gengxun", "system")
 IO: dict[str, Any] = {
     "cache_policy": NO_CACHE,
     "persist_result": False,
@@ -38,6 +37,7 @@ IO: dict[str, Any] = {
     "retry_delay_seconds": [1, 5],
     "retry_condition_fn": lambda task, run, state: not isinstance(state.data, GengXunError),
 }
+"""For a task that reads or writes: tried again, but not where the input is at fault."""
 T = TypeVar("T")
 
 

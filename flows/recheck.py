@@ -15,11 +15,11 @@ from typing import Any
 
 import shapely
 from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
 from shapely.geometry.base import BaseGeometry
 
 from flows import alike
 from flows.ground import Place, Reader
+from flows.inspect import IO
 from flows.progress import step
 from flows.settings import Workspace, open_workspace
 from geodata.days import BEIJING
@@ -39,13 +39,6 @@ from pipeline.recheck import Recheck
 NEAR_DEG = 0.05
 """Ground of other cases so near is no neighbour to compare with."""
 VIOLATION = "violation"
-IO: dict[str, Any] = {
-    "cache_policy": NO_CACHE,
-    "persist_result": False,
-    "retries": 2,
-    "retry_delay_seconds": [1, 5],
-    "retry_condition_fn": lambda task, run, state: not isinstance(state.data, GengXunError),
-}
 
 
 def reader(office: Workspace) -> Reader:

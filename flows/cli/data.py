@@ -47,13 +47,15 @@ def _kind(context: click.Context, parameter: click.Parameter, value: str) -> Kin
         raise InputError("{value}: no kind of layer; known are {known}.", value=value, known=", ".join(Kind)) from None
 
 
-def _day(context: click.Context, parameter: click.Parameter, value: str | None) -> date | None:
+def day(context: click.Context, parameter: click.Parameter, value: str | None) -> date | None:
+    """For an option that takes a day. Raises: InputError."""
     if value is None:
         return None
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise InputError("--{name} {value}: not a day; write YYYY-MM-DD.", name="valid-from", value=value) from None
+        name = parameter.opts[0].lstrip("-")
+        raise InputError("--{name} {value}: not a day; write YYYY-MM-DD.", name=name, value=value) from None
 
 
 def _columns(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
@@ -74,7 +76,7 @@ def _columns(context: click.Context, parameter: click.Parameter, value: tuple[st
 @click.argument("kind", callback=_kind)
 @click.argument("path", type=click.Path())
 @click.option("--edition", required=True, help=tr("Name of the edition; YYYY means valid from 1 January of it."))
-@click.option("--valid-from", callback=_day, metavar="DATE", help=tr("First day of validity, YYYY-MM-DD."))
+@click.option("--valid-from", callback=day, metavar="DATE", help=tr("First day of validity, YYYY-MM-DD."))
 @click.option("--crs", help=tr("Coordinate system where the file names none, as EPSG:4526."))
 @click.option(
     "--code-system", type=click.Choice(["sandiao", "ydyh"]), help=tr("Meaning of DLBM where it is ambiguous.")

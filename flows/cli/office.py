@@ -13,7 +13,7 @@ import click
 from flows import settings
 from flows.cli import Command, Group, emit, say
 from flows.cli.casework import district_code, today
-from flows.cli.data import JSON
+from flows.cli.data import JSON, day
 from flows.progress import step
 from flows.reminding import run as reminded
 from flows.reminding import sent
@@ -72,19 +72,9 @@ def _reminder(row: Mapping[str, Any]) -> str:
     return f"{number}  {row['name'][language()]}  {row['on']}{provisional}  {said}"
 
 
-def _day(context: click.Context, parameter: click.Parameter, value: str | None) -> date | None:
-    if value is None:
-        return None
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise InputError("--{name} {value}: not a day; write YYYY-MM-DD.", name=parameter.opts[0].lstrip("-"),
-                         value=value) from None  # fmt: skip
-
-
 @click.command(cls=Command, help=tr("Counts, areas, ages and rates; the 15 % ratio with numerator and denominator."))
-@click.option("--from", "since", callback=_day, metavar="DATE", help=tr("Found from this day on."))
-@click.option("--to", "until", callback=_day, metavar="DATE", help=tr("Found up to this day."))
+@click.option("--from", "since", callback=day, metavar="DATE", help=tr("Found from this day on."))
+@click.option("--to", "until", callback=day, metavar="DATE", help=tr("Found up to this day."))
 @click.option("--by", type=click.Choice(BY), default="district", show_default=True, help=tr("One line for each."))
 @click.option("--construction", type=click.Path(path_type=Path), metavar="FILE",
               help=tr("CSV or XLSX: farmland lawfully taken by construction, by district and year."))  # fmt: skip

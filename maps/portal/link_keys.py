@@ -68,10 +68,7 @@ class LinkKeys:
         id = key_id(key)
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with atomic.replacing(self.folder / id) as temporary:
-                handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(handle, "wb") as stream:
-                    stream.write(f"{key.hex()}\n".encode())
+            atomic.write_private(self.folder / id, f"{key.hex()}\n".encode())
             atomic.write_bytes(self.folder / "current", f"{id}\n".encode())
         except OSError as error:
             raise InputError(

@@ -259,11 +259,4 @@ def _folder(path: Path) -> None:
         return
     _folder(path.parent)
     path.mkdir(exist_ok=True)
-    try:
-        handle = os.open(path.parent, os.O_RDONLY)
-    except PermissionError:  # Windows opens no folders
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    atomic.sync(path.parent)

@@ -116,10 +116,7 @@ class Keyring:
         data = key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption())
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with atomic.replacing(self.folder / f"{id}.key") as temporary:
-                handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(handle, "wb") as stream:
-                    stream.write(data)
+            atomic.write_private(self.folder / f"{id}.key", data)
         except OSError as error:
             raise InputError(
                 "{path}: the key cannot be kept here ({error}); set GENGXUN_KEYS to a folder you may write to.",
