@@ -16,6 +16,7 @@ from geodata.words import both
 from maps.portal import pages
 from maps.portal.access import MustChange, NotSignedIn, NotThere, Refused, SignedIn, is_api, wants_json
 from maps.portal.headers import Outermost, log, shown
+from maps.portal.links import Guesses
 from maps.portal.office import Office
 from pipeline.cases.events import Role
 from pipeline.cases.refusal import StepRefused
@@ -28,10 +29,12 @@ API = frozenset({"api", "ogc"})
 """What OpenAPI describes."""
 
 
-def create_app(office: Office) -> FastAPI:
+def create_app(office: Office, guesses: Guesses | None = None) -> FastAPI:
+    """guesses: counts the wrong secrets of field links; of the usual limits if not given."""
     app = FastAPI(title="GengXun", version=office.version, docs_url=None, redoc_url=None, openapi_url=None)
     app.router.redirect_slashes = False
     app.state.office = office
+    app.state.guesses = guesses or Guesses()
     for name in ROUTES:
         where = f"maps.portal.routes.{name}"
         if importlib.util.find_spec(where):

@@ -288,7 +288,9 @@ class Guesses:
     MOST: Mapping[str, int] = MappingProxyType({"address": 20, "link": 60})
     KEYS = 20_000
 
-    def __init__(self) -> None:
+    def __init__(self, most: Mapping[str, int] = MOST) -> None:
+        """most: how many of an "address" and of a "link" go unslowed."""
+        self.most = most
         self._lock = threading.Lock()
         self._seen: dict[tuple[str, bytes], list[float]] = {}
 
@@ -306,6 +308,6 @@ class Guesses:
                 if held is None or now - held[1] >= self.WINDOW_S:
                     held = self._seen[key] = [0.0, now]
                 held[0] += 1
-                if held[0] > self.MOST[kind]:
+                if held[0] > self.most[kind]:
                     wait = max(wait, self.WINDOW_S - (now - held[1]))
         return int(wait) + 1 if wait else 0

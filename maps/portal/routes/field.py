@@ -31,7 +31,6 @@ from maps.portal.links import COOKIE, BadLink, Guesses, Link, LinkOver
 from maps.portal.package import Record, checked
 from maps.portal.sender import by_link
 
-guesses = Guesses()
 receiving, taking, telling = Lane(8), Lane(2), Lane(4)
 """Bytes to the disk; photos into the ledger (each is read in a child process, more at once would only take
 memory); verdicts. Each has its own threads: what phones wait for, the office's pages do not."""
@@ -81,7 +80,7 @@ def _json(status: int, body: Any, headers: dict[str, str] | None = None) -> JSON
 
 def refused(request: Request, guess: bool) -> Response:
     """403; 429 to one who guesses too much. guess: a secret or a cookie was shown, and a wrong one."""
-    wait = guesses.wrong(address_of(request), str(request.path_params.get("link", ""))) if guess else 0
+    wait = _guessed(request, str(request.path_params.get("link", ""))) if guess else 0
     office = office_of(request)
     if wait:
         text = both("Too many attempts. Wait {n} seconds, then try again.", n=wait)
@@ -89,6 +88,12 @@ def refused(request: Request, guess: bool) -> Response:
     if guess:
         office.store.note(office.clock(), "link refused", "", "", address_of(request))
     return _json(403, bad_link())
+
+
+def _guessed(request: Request, link: str) -> int:
+    """Count a wrong secret; seconds to wait."""
+    guesses: Guesses = request.app.state.guesses
+    return guesses.wrong(address_of(request), link)
 
 
 def over(link: Link, status: int = 410) -> Response:
@@ -131,7 +136,7 @@ def page(request: Request, link: str) -> Response:
     try:
         links.holder(office.store, link, cookie, at=office.clock())
     except BadLink:
-        wait = guesses.wrong(address_of(request), link)
+        wait = _guessed(request, link)
         return _door(request, 429 if wait else 403, {"retry-after": str(wait)} if wait else None)
     except LinkOver:  # the page holds nothing of the case: it shows what is left on the phone
         return _page(request, 410)

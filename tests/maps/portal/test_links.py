@@ -20,7 +20,6 @@ from maps.portal import link_keys, links, people
 from maps.portal.app import create_app
 from maps.portal.links import COOKIE
 from maps.portal.office import Office
-from maps.portal.routes import field
 from tests.maps.portal.conftest import add_person, number
 from tests.maps.portal.field_phone import Phone, header, jpeg, new_link, record
 
@@ -31,10 +30,10 @@ BAD = (
 )  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def calm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counting guesses is a test of its own."""
-    monkeypatch.setattr(field.guesses, "wrong", lambda address, link: 0)
+@pytest.fixture
+def app(office: Office) -> Any:
+    """Slows nobody: counting guesses is a test of its own."""
+    return create_app(office, links.Guesses({"address": 1_000_000, "link": 1_000_000}))
 
 
 def forged(keys: Any, link: str, *, key: bytes | None = None, purpose: bytes = links.PURPOSE) -> str:
@@ -251,15 +250,19 @@ def test_no_secret_stands_in_store_journal_log_ledger_or_referer(
 
 
 def test_ten_thousand_guesses_are_slowed_while_others_are_served(
-    office: Office, app: Any, new_client: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch
+    office: Office,
 ) -> None:
-    monkeypatch.setattr(field, "guesses", links.Guesses())
+    app = create_app(office)
+
+    def new_client(address: str) -> TestClient:
+        return TestClient(app, follow_redirects=False, client=(address, 50000))
+
     link, secret = new_link(office, CASE)
     keys = link_keys.keys_of(office.ledger, office.root)
     assert keys is not None
     codes: dict[int, int] = {}
     for n in range(10_000):
-        wait = field.guesses.wrong("10.0.0.9", f"{n % 3:012x}")
+        wait = app.state.guesses.wrong("10.0.0.9", f"{n % 3:012x}")
         codes[bool(wait)] = codes.get(bool(wait), 0) + 1
     assert codes == {False: 20, True: 9_980}
     thief = Phone(new_client("10.0.0.9"), link.id)
