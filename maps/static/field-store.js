@@ -10,14 +10,13 @@
                                    | {name: "retry", n, at, sentence} | {name: "refused", sentence, code} | {name: "moved", to};
                                    sentence: {zh, en}; unsaved: true where the disk refused it
    blob(id)                      → Blob or null (null as well for a receipted copy that made room on a full disk)
-   draft(key), saveDraft(key, value | null), drafts() → {key: value}
+   draft(key), saveDraft(key, value | null), drafts() → {key: value}; written() → those that a person wrote
    mark(id, state)               → kept (uploading only in memory, told to the other tabs)
    space()                       → {free, low, known, persisted}; low: below 200 MB, or the room held ready is gone
    meta(key), setMeta(key, value)
    seen(link)                    data.json's link {server_now, expires_at}: the last server time and the end; clock() → of a record
    lock()                        → null | {code: 403 | 410 | "expired", at, expires_at}; setLock(code | null)
    adopt(numbers)                → how many unsent records of links that no longer work were taken over (same cases, same phone)
-   gxPackage()                   → {blob, name, photos, records}: 离线包, originals + manifest.json
    addEventListener("change")    detail: {what: put | mark | draft | lock | adopt | tidy | space, key} */
 (function () {
   "use strict";
@@ -223,8 +222,8 @@
   };
   /* drafts of the page's own memory (data, clock, at, hand/…) are no work of a person */
   const OWN = /^(data|clock|at|hand\/.*)$/;
-  const written = async () => Object.fromEntries(Object.entries(await store.drafts()).filter(([key]) => !OWN.test(key)));
-  store.draftOpen = async () => Object.keys(await written()).length > 0;
+  store.written = async () => Object.fromEntries(Object.entries(await store.drafts()).filter(([key]) => !OWN.test(key)));
+  store.draftOpen = async () => Object.keys(await store.written()).length > 0;
   store.meta = async (key) => { const held = await within(here(), ["meta"], "readonly", (t) => t.objectStore("meta").get(key)); return held === undefined ? null : held; };
   store.setMeta = (key, value) => within(here(), ["meta"], "readwrite", (t) => { t.objectStore("meta").put(value, key); });
   /* one uploader where navigator.locks is missing (plain http): true while `owner` holds the lease */
@@ -379,35 +378,5 @@
     }
     if (taken) { tellAll({ what: "adopt" }); }
     return taken;
-  };
-
-  /* --- 离线包 ------------------------------------------------------------------------------------------------ */
-  const ENDINGS = { "image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/heic": "heic", "image/heif": "heic" };
-  const safe = (text) => String(text === undefined || text === null ? "" : text).replace(/[^\w\u4e00-\u9fff-]+/g, "_").slice(0, 40);
-  self.gxPackage = async () => {
-    const entries = [], records = [], made = new Date(store.now()), missing = [];
-    for (const row of await store.all()) {
-      const record = Object.assign({}, row);
-      ["key", "freed", "unsaved"].forEach((field) => delete record[field]);
-      record.sent = row.state.name === "sent";
-      if (record.sent && row.state.receipt) { record.seq = row.state.receipt.seq; }
-      delete record.state;
-      if (row.kind === "photo") {
-        const blob = await store.blob(row.id);
-        if (blob) {
-          const day = String(row.taken_at || row.saved_at).replace(/[-:]/g, "").slice(0, 15);
-          record.file = [safe(row.case), [safe(row.part), safe(row.shot), day, row.id.slice(0, 8)].filter(Boolean).join("_") + "." + (ENDINGS[row.type] || "bin")].join("/");
-          entries.push({ name: record.file, blob, at: row.taken_at || row.saved_at });
-        } else { missing.push(row.id); }
-      }
-      records.push(record);
-    }
-    const manifest = {
-      format: "gengxun-package", version: 1, made_at: made.toISOString(), clock: store.clock(),
-      link: { id: store.link, expires_at: end }, records, drafts: await written(), missing,
-    };
-    entries.unshift({ name: "manifest.json", blob: new Blob([JSON.stringify(manifest, null, 1)], { type: "application/json" }), at: made });
-    const stamp = new Date(made.getTime() + 8 * 3600e3).toISOString().replace(/[-:T]/g, "").slice(0, 12);
-    return { blob: await self.gxZip(entries), name: "离线包_" + stamp + ".zip", photos: entries.length - 1, records: records.length };
   };
 })();

@@ -1,5 +1,6 @@
 /* gxZip([{name, blob, at}]) → Blob: a ZIP without compression (photos are compressed already) and with UTF-8 names.
-   The blobs are read once for their CRC-32 and then only referred to: no copy of them is made in memory. */
+   The blobs are read once for their CRC-32 and then only referred to: no copy of them is made in memory.
+   gxPackage() → {blob, name, photos, records}: 离线包, what gxStore holds as originals + manifest.json. */
 (function () {
   "use strict";
   const LIMIT = 4294967295, MOST = 65535; /* beyond them a ZIP64 would be needed */
@@ -42,5 +43,35 @@
     const size = central.reduce((sum, one) => sum + one.size, 0);
     const end = packed([[4, 0x06054b50], [2, 0], [2, 0], [2, entries.length], [2, entries.length], [4, size], [4, at], [2, 0]]);
     return new Blob([...parts, ...central, end], { type: "application/zip" });
+  };
+
+  /* --- 离线包 ------------------------------------------------------------------------------------------------ */
+  const ENDINGS = { "image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/heic": "heic", "image/heif": "heic" };
+  const safe = (text) => String(text === undefined || text === null ? "" : text).replace(/[^\w\u4e00-\u9fff-]+/g, "_").slice(0, 40);
+  self.gxPackage = async () => {
+    const store = self.gxStore, entries = [], records = [], made = new Date(store.now()), missing = [];
+    for (const row of await store.all()) {
+      const record = Object.assign({}, row);
+      ["key", "freed", "unsaved"].forEach((field) => delete record[field]);
+      record.sent = row.state.name === "sent";
+      if (record.sent && row.state.receipt) { record.seq = row.state.receipt.seq; }
+      delete record.state;
+      if (row.kind === "photo") {
+        const blob = await store.blob(row.id);
+        if (blob) {
+          const day = String(row.taken_at || row.saved_at).replace(/[-:]/g, "").slice(0, 15);
+          record.file = [safe(row.case), [safe(row.part), safe(row.shot), day, row.id.slice(0, 8)].filter(Boolean).join("_") + "." + (ENDINGS[row.type] || "bin")].join("/");
+          entries.push({ name: record.file, blob, at: row.taken_at || row.saved_at });
+        } else { missing.push(row.id); }
+      }
+      records.push(record);
+    }
+    const manifest = {
+      format: "gengxun-package", version: 1, made_at: made.toISOString(), clock: store.clock(),
+      link: { id: store.link, expires_at: await store.meta("expires_at") }, records, drafts: await store.written(), missing,
+    };
+    entries.unshift({ name: "manifest.json", blob: new Blob([JSON.stringify(manifest, null, 1)], { type: "application/json" }), at: made });
+    const stamp = new Date(made.getTime() + 8 * 3600e3).toISOString().replace(/[-:T]/g, "").slice(0, 12);
+    return { blob: await self.gxZip(entries), name: "离线包_" + stamp + ".zip", photos: entries.length - 1, records: records.length };
   };
 })();
