@@ -184,7 +184,9 @@ def _damage(found: Checked) -> GengXunError:
     )
 
 
-@click.command(cls=Command, help=tr("Ledger, evidence, heads and settings into one zip file FILE, while others write."))
+@click.command(
+    cls=Command, help=tr("Ledger, evidence, heads, settings and accounts into one zip file FILE, while others write.")
+)
 @click.argument("file", type=PATH)
 @JSON
 def backup(file: Path, as_json: bool) -> None:
@@ -193,12 +195,15 @@ def backup(file: Path, as_json: bool) -> None:
     office = settings.find()
     with office.ledger as opened, step(tr("backing up")) as progress:
         done = run(opened, office.root, file, progress=progress)
-    about = {"path": str(done.path), "size_bytes": done.size_bytes, "changed": list(done.changed)}
+    about = {"path": str(done.path), "size_bytes": done.size_bytes, "changed": list(done.changed),
+             "portal": done.portal}  # fmt: skip
     if as_json:
         _report(done.checked, True, {**about, "ok": done.ok, "evidence": done.evidence})
     else:
         click.echo(tr("{path}: {events} events, {evidence} files of evidence, {size:.1f} MB", path=done.path,
                       events=done.events, evidence=done.evidence, size=done.size_bytes / 1e6))  # fmt: skip
+        if done.portal:
+            click.echo(tr("accounts and field links of the portal are in it: guard the file"))
     if not done.ok:
         if not as_json:
             _report(done.checked, False, {})
@@ -221,8 +226,12 @@ def restore(file: Path, folder: Path, url: str | None, as_json: bool) -> None:
     _point(folder / settings.FILE, url or "")
     for name in ("catalog", "inbox/satellite", "inbox/drone"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    _report(found, as_json, {"path": str(folder)})
+    portal = (folder / "portal.db").is_file()
+    _report(found, as_json, {"path": str(folder), "portal": portal})
     if not found.ok:
         raise _damage(found)
     if not as_json:
+        back = tr("accounts and field links are back; people sign in again")
+        none = tr("no accounts and field links in this backup; add people: gengxun user add")
+        click.echo(back if portal else none)
         say(tr("{path}: restored; add scenes and layers again, they are not in a backup", path=folder))

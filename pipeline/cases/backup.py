@@ -1,17 +1,19 @@
 """[io] A backup of all that cannot be made again, taken while others write; and the way back.
 
 One zip file: the ledger as it stood at one moment, the evidence, signed heads and public keys, the
-office's settings and law tables. Scenes and layers are not in it: they are delivered data, larger
-by far, and named in the ledger by id and edition. Private keys are not in it, ever.
+office's settings and law tables, accounts and field links of the portal. Scenes and layers are not in
+it: they are delivered data, larger by far, and named in the ledger by id and edition. Private keys are
+not in it, ever; nor who is signed in.
 
     backup.json                 what it is
     ledger.db                   from SQLite: the database
     events.jsonl                from a server: every event, all columns as stored
+    portal.db                   where there are accounts
     heads.jsonl, keys/…, gengxun.toml, law/…
     evidence/ab/<sha256>
 
-The heads are read before the ledger and the evidence after it: so no head speaks of an event, and no
-event of a file, that is not in the backup.
+Heads and ``portal.db`` are read before the ledger and the evidence after it: so no head and no receipt
+of a phone speaks of an event, and no event of a file, that is not in the backup.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ import sqlite3
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,27 +49,31 @@ from pipeline.cases.projecting import make_anew
 
 FORMAT = "gengxun backup v1"
 LEDGER = "ledger.db"
+PORTAL = "portal.db"
 EVENTS = "events.jsonl"
 ABOUT = "backup.json"
 KEPT = ("gengxun.toml", "heads.jsonl", "heads.lost-*.jsonl", "keys/*.pub", "keys/*.json", "law/*.toml")
 """What is kept of a workspace beside ledger and evidence."""
 MEMBER = re.compile(
-    r"backup\.json|ledger\.db|events\.jsonl|gengxun\.toml|heads\.jsonl|heads\.lost-[0-9TZ]+\.jsonl"
+    r"backup\.json|ledger\.db|portal\.db|events\.jsonl|gengxun\.toml|heads\.jsonl|heads\.lost-[0-9TZ]+\.jsonl"
     r"|keys/[0-9a-f]{20}\.(pub|json)|law/[^/\\:]{1,100}\.toml|evidence/[0-9a-f]{2}/[0-9a-f]{64}"
 )
 """Names that a backup may hold; nothing else is ever written by ``restore``."""
+EMPTIED = {"leases": "DELETE FROM leases", "sessions": "DELETE FROM sessions"}
+"""What whoever holds it now shall not hold in the copy."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
 class Backup:
-    """events, evidence: how many are in it. checked: of the copy, its evidence as it was copied.
-    changed: files of evidence whose bytes no longer fit their name; they are in it all the same."""
+    """events, evidence: how many are in it. portal: accounts and links are too. checked: of the copy, its evidence
+    as it was copied. changed: files of evidence whose bytes no longer fit their name; they are in it all the same."""
 
     path: Path
     events: int
     evidence: int
+    portal: bool
     size_bytes: int
     checked: Checked
     changed: tuple[str, ...]
@@ -90,6 +97,7 @@ def backup(ledger: Ledger, root: Path, path: Path, *, progress: Progress | None 
         copy = Path(folder)
         pinned = signed_here(ledger, root)
         _small_files(root, copy)
+        _portal(root / PORTAL, copy)
         kind = "sqlite" if ledger.engine.dialect.name == "sqlite" else "events"
         _ledger(ledger, copy)
         with atomic.replacing(path) as temporary:
@@ -105,7 +113,8 @@ def backup(ledger: Ledger, root: Path, path: Path, *, progress: Progress | None 
             checked = _unreadable(both(error.msgid, **error.fields))
         else:
             checked = _checked(copy, place, pinned=pinned, held=set(names))
-    return Backup(path, checked.events, len(names), path.stat().st_size, checked, tuple(changed))
+        checked, portal = _with_portal(checked, copy), (copy / PORTAL).exists()
+    return Backup(path, checked.events, len(names), portal, path.stat().st_size, checked, tuple(changed))
 
 
 def _small_files(root: Path, copy: Path) -> None:
@@ -120,27 +129,60 @@ def _small_files(root: Path, copy: Path) -> None:
 def _ledger(ledger: Ledger, copy: Path) -> None:
     """The ledger as it stands at one moment; writers are not held up."""
     if ledger.engine.dialect.name == "sqlite":
-        source = sqlite3.connect(str(ledger.engine.url.database))
-        target = sqlite3.connect(copy / LEDGER)
         try:
-            source.backup(target)  # all pages in one step: one view of it
-            target.execute("PRAGMA journal_mode=delete")
-            target.execute("DELETE FROM leases")  # of processes that know nothing of the copy
-            target.commit()
+            _copied(Path(str(ledger.engine.url.database)), copy / LEDGER, "leases")
         except sqlite3.OperationalError as error:
             raise WorkError(
                 "{path}: the ledger could not be copied ({why}); make room or name another place, and do it again.",
                 path=copy.parent,
                 why=error,
             ) from error
-        finally:
-            target.close()
-            source.close()
         return
     one_view = ledger.engine.connect().execution_options(isolation_level="REPEATABLE READ")
     with one_view as connection, connection.begin(), (copy / EVENTS).open("wb") as stream:
         for row in stored_rows(connection):
             stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+
+
+def _copied(source: Path, target: Path, without: str) -> None:
+    """A database as it stands at one moment, without the rows of one table. Raises: sqlite3.Error."""
+    with closing(sqlite3.connect(source)) as origin, closing(sqlite3.connect(target)) as made:
+        origin.backup(made)  # all pages in one step: one view of it
+        made.execute("PRAGMA journal_mode=delete")
+        if made.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", [without]).fetchone():
+            made.execute(EMPTIED[without])
+        made.commit()
+
+
+def _portal(source: Path, copy: Path) -> None:
+    """Accounts and links, without who is signed in; damaged ones as they are."""
+    if not source.is_file():
+        return
+    try:
+        _copied(source, copy / PORTAL, "sessions")
+    except sqlite3.OperationalError as error:
+        raise WorkError(
+            "{path}: the accounts could not be copied ({why}); make room or name another place, and do it again.",
+            path=copy.parent,
+            why=error,
+        ) from error
+    except sqlite3.DatabaseError:
+        shutil.copyfile(source, copy / PORTAL)
+
+
+def _with_portal(checked: Checked, root: Path) -> Checked:
+    """``checked``, and whether the accounts of the workspace ``root`` can be read."""
+    if not (root / PORTAL).exists():
+        return checked
+    try:
+        with closing(sqlite3.connect(root / PORTAL)) as opened:
+            why = str(opened.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        why = str(error)
+    if why == "ok":
+        return checked
+    text = both("portal.db: accounts and field links are damaged ({why}); take them from another copy.", why=why)
+    return replace(checked, ok=False, problems=(*checked.problems, Problem(None, text)))
 
 
 def _evidence(store: EvidenceStore, archive: zipfile.ZipFile, progress: Progress | None) -> tuple[list[str], list[str]]:
@@ -193,7 +235,7 @@ def restore(path: Path, folder: Path, url: str | None = None) -> Checked:
             _members(archive, path)
             for entry in archive.infolist():
                 _unpack(archive, entry, temporary)
-            checked = _checked(temporary, _placed(temporary, url))
+            checked = _with_portal(_checked(temporary, _placed(temporary, url)), temporary)
             for file in (ABOUT, EVENTS, *([LEDGER] if url else [])):
                 (temporary / file).unlink(missing_ok=True)
             return checked
@@ -249,6 +291,8 @@ def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> N
         shutil.copyfileobj(source, stream, 1 << 20)
     if entry.filename.startswith(EVIDENCE):
         target.chmod(0o444)
+    elif entry.filename == PORTAL:
+        target.chmod(0o600)
 
 
 def _filled(rows: Iterable[dict[str, Any]], place: str | Path) -> None:

@@ -134,6 +134,11 @@ def test_a_backup_comes_back_as_a_workspace(run, office, tmp_path):
     back = run("restore", tmp_path / "b.zip", tmp_path / "again", cwd=tmp_path)
     assert back.code == 0, back.err
     assert "intact: 3 events" in back.out
+    assert "no accounts and field links in this backup" in back.out
+    run("user", "add", "李四", "--role", "reviewer", cwd=office)
+    assert "guard the file" in run("backup", tmp_path / "p.zip", cwd=office).out
+    assert "people sign in again" in run("restore", tmp_path / "p.zip", tmp_path / "more", cwd=tmp_path).out
+    assert run("user", "list", "--json", cwd=tmp_path / "more").json[0]["name"] == "李四"
     assert len(run("case", "list", "--json", cwd=tmp_path / "again").json) == 2
     assert run("verify", cwd=tmp_path / "again").code == 0
     assert run("restore", tmp_path / "b.zip", office, cwd=tmp_path).code == 2
