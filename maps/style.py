@@ -25,9 +25,7 @@ from pipeline.cases.table import role_name
 TEMPLATES = Path(__file__).parent / "templates"
 
 INK, INK_2, INK_3 = "#14201a", "#44514a", "#5b675f"
-CONTROL, HAIRLINE = "#8a958d", "#d3d9d2"
-PAGE, CARD, SUNK = "#f1f4ef", "#ffffff", "#e8ede6"
-ACTION, SELECTION, FOCUS = "#0f3d2e", "#fff8d6", "#ffd400"
+PAGE, SUNK, FOCUS = "#f1f4ef", "#e8ede6", "#ffd400"
 OVERDUE = "#a1123f"
 PATCH_LINE = "#ffe000"
 BASIC_LINE, BASIC_HATCH = "#8a6a00", "#ffe58a"

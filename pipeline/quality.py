@@ -85,10 +85,6 @@ def clear(found: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return (found & np.uint8(UNCLEAR)) == 0
 
 
-def jointly_clear(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    return clear(before | after)
-
-
 def tally(found: NDArray[np.uint8]) -> dict[str, int]:
     """How many pixels are clear, and how many are not for each reason; they add up to all.
 

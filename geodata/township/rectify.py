@@ -69,7 +69,6 @@ def _wish(
 
 LATER = ("2025-06-20", "2025-11-10", "2026-04-05")
 FLOWN = ("2026-02-10", "2026-07-20", "2026-08-04")
-DRY = ("0101", "0103")
 WISHES = (
     _wish("shed, torn down and planted", "construction", plan._shed, (52, 38), "W", "restored"),
     _wish("yard, broken up and planted", "hardening", plan._pad, (56, 40), "E", "restored"),

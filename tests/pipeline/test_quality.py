@@ -47,7 +47,7 @@ def test_without_a_quality_band_only_nodata_and_saturation_are_told():
 def test_water_is_compared_and_cloud_is_not():
     before = np.array([[0, Quality.WATER, Quality.WATER]], np.uint8)
     after = np.array([[Quality.SNOW, 0, Quality.CLOUD]], np.uint8)
-    assert quality.jointly_clear(before, after).tolist() == [[False, True, False]]
+    assert quality.clear(before | after).tolist() == [[False, True, False]]
 
 
 def test_cloud_grows_by_two_pixels_and_snow_does_not():
