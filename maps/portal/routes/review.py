@@ -17,6 +17,7 @@ from maps.portal.case_forms import forms
 from maps.portal.case_page import file_held, page_of
 from maps.portal.casework import Sent
 from maps.portal.form_parts import Asking, StepForm
+from maps.portal.imagery import around
 from maps.portal.reviewing import TABS, PhotoView, looked_scenes, pairs, photos, queue
 from pipeline.cases.case import Case, Part
 from pipeline.cases.given import papers
@@ -111,6 +112,7 @@ def review_response(
         files_shown=person.may("files"),
         file_held=file_held(office),
         map_script=pages.script(request, str(values["map"].script)),
+        tiles=assets.json_block(around(office, person, [s.id for s in page.scenes if s.chip]), "gx-around-data"),
         **values,
     )
 

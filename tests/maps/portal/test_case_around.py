@@ -34,6 +34,22 @@ def test_the_page_says_which_scenes_have_tiles_and_serves_them(client, sign_in, 
 
 
 @pytest.mark.parametrize("size", ["browser", "phone"])
+def test_who_reviews_looks_around_too(size, request, serving, enter) -> None:
+    page = enter(request.getfixturevalue(size), "reviewer")
+    page.goto(f"/review/{number(5)}")
+    page.wait_for_selector("#gx-around:not([hidden])")
+    page.evaluate(f"{VIEW}.setZoom({VIEW}.getZoom() - 1.5, {{animate: false}})")
+    for pane in ("before", "after"):
+        page.wait_for_function(
+            "p => [...document.querySelectorAll('.gx-tiles-' + p + ' img')].some(i => i.naturalWidth === 256)",
+            arg=pane,
+        )
+    page.click("#gx-around")
+    assert page.locator(".gx-tiles").count() == 0
+    assert page.problems == []
+
+
+@pytest.mark.parametrize("size", ["browser", "phone"])
 def test_zooming_out_brings_both_scenes_and_the_switch_takes_them_away(size, request, serving, enter) -> None:
     page = enter(request.getfixturevalue(size), "reviewer")
     asked: list[str] = []
