@@ -107,7 +107,7 @@ def disable(name: str, enable: bool) -> None:
     click.echo(tr("{name}: may sign in again", name=name) if enable else tr("{name}: disabled", name=name))
 
 
-@user.command("reset", help=tr("A new first pass phrase, printed once; sessions of the account end."))
+@user.command("reset", help=tr("A new first pass phrase, printed once; sessions and tokens of the account end."))
 @click.argument("name")
 @JSON
 def reset(name: str, as_json: bool) -> None:

@@ -115,12 +115,12 @@ def disable(store: Store, name: str, *, at: datetime, by: str = "", disabled: bo
 
 
 def reset(store: Store, name: str, *, at: datetime, by: str = "") -> str:
-    """A new first pass phrase; sessions end at once, and the lock of this name is opened."""
+    """A new first pass phrase; sessions and tokens end at once, and the lock of this name is opened."""
     found, first = account(store, name), new_password()
     values = {"password": hashed(first), "must_change": True}
     with store.writing() as connection:
         connection.execute(users.update().where(users.c.name == found.name).values(values))
-        connection.execute(sessions.delete().where(sessions.c.user == found.name))
+        _end_all(connection, found.name, at)
         connection.execute(attempts.delete().where(attempts.c.key == _keys(found.name, "")["user"]))
         _note(connection, at, "user_reset", by, found.name)
     return first
@@ -143,14 +143,24 @@ def change(
             _note(connection, at, "user_changed", by, f"{found.name} {values}")
 
 
-def new_word(store: Store, name: str, old: str, new: str, *, at: datetime, keep: str = "") -> None:
+def new_word(
+    store: Store, name: str, old: str, new: str, *, at: datetime, keep: str = "", address: str = ""
+) -> Locked | None:
     """Change one's own pass phrase; all other sessions end. keep: secret of the session that stays.
 
-    Raises: InputError where the old one is wrong or the new one too short or too easy."""
-    with store.reading() as connection:
+    A wrong old one counts as a wrong sign-in; Locked: it was not looked at. Raises: InputError where the old one is
+    wrong or the new one too short or too easy."""
+    keys = _keys(name, address)
+    with store.writing() as connection:
+        wait = _counted(connection, keys, at.timestamp())
+        if wait is not None:
+            return Locked(wait)
         held = connection.execute(sa.select(users.c.password).where(users.c.name == name)).scalar()
     if not fits(held, old):
+        store.note(at, "refused", name, "password", address)
         raise InputError("The present pass phrase is not right; write it again.")
+    with store.writing() as connection:
+        _forgiven(connection, keys)
     if not SHORTEST <= len(new) <= LONGEST or len(set(new)) < 5 or name.lower() in new.lower() or new == old:
         raise InputError(
             "The new pass phrase is too easy; write {n} characters or more, other than before and without your name.",
@@ -162,6 +172,7 @@ def new_word(store: Store, name: str, old: str, new: str, *, at: datetime, keep:
         others = (sessions.c.user == name) & (sessions.c.sha256 != sha256(keep))
         connection.execute(sessions.delete().where(others))
         _note(connection, at, "password_changed", name, name)
+    return None
 
 
 def sign_in(store: Store, name: str, password: str, *, at: datetime, address: str) -> str | Locked | None:
@@ -183,9 +194,7 @@ def sign_in(store: Store, name: str, password: str, *, at: datetime, address: st
         return None
     secret = secrets.token_urlsafe(32)
     with store.writing() as connection:
-        connection.execute(attempts.delete().where(attempts.c.key.in_([keys["pair"], keys["user"]])))
-        forgiven = sa.case((attempts.c.failures > 0, attempts.c.failures - 1), else_=0)
-        connection.execute(attempts.update().where(attempts.c.key == keys["address"]).values(failures=forgiven))
+        _forgiven(connection, keys)
         connection.execute(sessions.delete().where(sessions.c.made_at < now - FORGOTTEN_S * 3))
         connection.execute(attempts.delete().where(attempts.c.last_at < now - FORGOTTEN_S))
         session = {"sha256": sha256(secret), "user": name, "made_at": now, "seen_at": now, "address": address}
@@ -338,6 +347,13 @@ def _counted(connection: sa.Connection, keys: dict[str, str], now: float) -> int
         else:
             connection.execute(attempts.update().where(attempts.c.key == key).values(values))
     return None
+
+
+def _forgiven(connection: sa.Connection, keys: dict[str, str]) -> None:
+    """The word was right: what was counted of the name goes, and this attempt of the address."""
+    connection.execute(attempts.delete().where(attempts.c.key.in_([keys["pair"], keys["user"]])))
+    fewer = sa.case((attempts.c.failures > 0, attempts.c.failures - 1), else_=0)
+    connection.execute(attempts.update().where(attempts.c.key == keys["address"]).values(failures=fewer))
 
 
 def _end_all(connection: sa.Connection, name: str, at: datetime) -> None:

@@ -38,6 +38,8 @@ router = APIRouter()
 Sees = Annotated[Person, Depends(allowed("case"))]
 BY_SLUG: Mapping[str, Kind] = {slug(kind): kind for kind in BY_PERSONS if kind not in BATCH_ONLY}
 ROWS, MOST_ROWS = 50, 5000
+MOST_FILTERS = 50
+"""Saved by one person."""
 FILTERS = ("stage", "status", "district", "kind", "overdue", "batch", "party", "assignee", "q")
 
 # the list
@@ -112,12 +114,17 @@ def save_filter(request: Request, person: Sees, form: Form) -> Response:
     if not name:
         return _list(request, person, tr("Give the filter a name."))
     row = {"user": person.name, "page": "cases", "name": name, "query": query}
+    others = sa.select(sa.func.count()).where(saved.c.user == person.name, saved.c.name != name)
     with office_of(request).store.writing() as connection:
-        connection.execute(
-            insert(saved)
-            .values(row)
-            .on_conflict_do_update(index_elements=["user", "page", "name"], set_={"query": query})
-        )
+        full = connection.execute(others).scalar_one() >= MOST_FILTERS
+        if not full:
+            connection.execute(
+                insert(saved)
+                .values(row)
+                .on_conflict_do_update(index_elements=["user", "page", "name"], set_={"query": query})
+            )
+    if full:
+        return _list(request, person, tr("{n} filters are saved, as many as are kept; delete one.", n=MOST_FILTERS))
     return RedirectResponse(f"/cases?{query}", 303)
 
 

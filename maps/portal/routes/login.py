@@ -9,7 +9,7 @@ from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from geodata.errors import InputError
-from geodata.words import both
+from geodata.words import both, tr
 from maps.portal import access, pages, people
 from maps.portal.access import Person, SignedIn, checked_form, office_of
 
@@ -82,9 +82,14 @@ def password(request: Request, person: SignedIn, form: Checked) -> Response:
         if new != again:
             raise InputError("The two new pass phrases differ; write the same one twice.")
         keep = request.cookies.get(access.COOKIE, "")
-        people.new_word(office.store, person.name, old, new, at=office.clock(), keep=keep)
+        address = access.address_of(request)
+        locked = people.new_word(office.store, person.name, old, new, at=office.clock(), keep=keep, address=address)
     except InputError as error:
         return _account(request, person, problem=str(error), status=422)
+    if locked:
+        text = tr("Too many attempts. Wait {n} seconds, then try again.", n=locked.seconds)
+        headers = {"retry-after": str(locked.seconds)}
+        return _account(request, person, problem=text, status=429, headers=headers)
     return RedirectResponse("/account?done=1", 303)
 
 

@@ -48,7 +48,7 @@ def reset(request: Request, person: Opens, form: Checked) -> Response:
         request,
         person,
         lambda: people.reset(office.store, name, at=office.clock(), by=person.name),
-        lambda: both("{name} has a new first pass phrase; all sessions of this account have ended.", name=name),
+        lambda: both("{name} has a new first pass phrase; sessions and tokens of this account have ended.", name=name),
     )
 
 

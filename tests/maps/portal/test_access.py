@@ -350,3 +350,58 @@ def test_two_workers_share_sessions_and_a_closed_account_is_out_within_a_second(
     log = next(office.root.parent.glob("serve-*.log")).read_text()
     assert "http://127.0.0.1:" in log
     assert "Traceback" not in log
+
+
+def change_word(client, old: str, new: str = STRONG):
+    return client.post("/account/password", data={"csrf": client.csrf, "old": old, "new": new, "again": new})
+
+
+def test_guessing_the_present_word_in_a_session_left_open_is_slowed_like_signing_in(
+    client, new_client, sign_in, clock, office
+) -> None:
+    sign_in(client, "leader")
+    codes = [change_word(client, f"wrong word {n}").status_code for n in range(6)]
+    assert codes == [422] * 5 + [429]
+    right = change_word(client, WORD)
+    assert right.status_code == 429, "the right word is not looked at either"
+    assert "Too many attempts" in right.text
+    assert 0 < int(right.headers["retry-after"]) <= 16
+    assert attempt(new_client(), "leader", WORD).status_code == 429, "one count for both doors"
+    assert kinds(office).count("refused") == 5
+    clock.later(seconds=20)
+    assert change_word(client, WORD, "short").status_code == 422
+    assert [change_word(client, f"wrong word {n}").status_code for n in range(4)] == [422] * 4, "counted anew"
+    assert change_word(client, WORD).status_code == 303
+
+
+def test_a_reset_and_a_disabled_account_end_tokens_and_sessions(client, new_client, sign_in, office) -> None:
+    for end in (people.reset, people.disable):
+        name = add_person(office, "reviewer", name=end.__name__)
+        browser = sign_in(new_client(), "reviewer", name=name)
+        head = {"authorization": f"Bearer {people.new_token(office.store, name, 'QGIS', at=office.clock())}"}
+        assert client.get("/api/me", headers=head).status_code == 200
+        first = end(office.store, name, at=office.clock())
+        assert client.get("/api/me", headers=head).status_code == 401
+        assert browser.get("/account").status_code == 303
+        if end is people.disable:
+            people.disable(office.store, name, at=office.clock(), disabled=False)
+        else:
+            people.new_word(office.store, name, first, STRONG, at=office.clock())
+        assert client.get("/api/me", headers=head).status_code == 401, "nor does it come back"
+
+
+def test_a_person_saves_as_many_filters_as_are_kept(client, sign_in) -> None:
+    sign_in(client, "leader")
+
+    def save(name: str, query: str = "q=x"):
+        return client.post("/cases/filters", data={"csrf": client.csrf, "name": name, "query": query})
+
+    assert {save(f"f{n}").status_code for n in range(50)} == {303}
+    over = save("one more")
+    assert over.status_code == 422
+    assert "50 filters are saved, as many as are kept; delete one." in over.text
+    assert save("f7", "q=y").status_code == 303, "one that is there is written anew"
+    one = re.search(r'action="(/cases/filters/\d+/delete)"', client.get("/cases").text)
+    assert one
+    client.post(one[1], data={"csrf": client.csrf})
+    assert save("one more").status_code == 303
