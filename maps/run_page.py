@@ -16,6 +16,8 @@ __all__ = ["RunPage", "page_path", "render", "run_page", "to_json"]
 
 TOWNSHIPS = 8
 SHEET = 25
+LISTED = 12
+"""Numbers of a comparison that stand without a press."""
 TIE_BOX = (320.0, 180.0)
 MAGNIFIED = 4
 """What is left after the move is drawn so many times larger, or it would not be seen."""
@@ -55,6 +57,7 @@ def shown(page: RunPage, lang: str | None = None) -> dict[str, Any]:
         "towns": listed,
         "towns_rest": rest,
         "sheet": SHEET,
+        "listed": LISTED,
         "bar": lambda row: bar(row.count, page.funnel[0].count),
         "much": lambda m2: much(m2, lang),
         "clock": clock,

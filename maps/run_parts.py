@@ -98,6 +98,29 @@ class Explained:
     lat: float
 
 
+@dataclass(frozen=True)
+class ComparedFigure:
+    """One figure of the run before and of this one, as text."""
+
+    name: Text
+    was: str
+    now: str
+
+
+@dataclass(frozen=True)
+class Compared:
+    """This run beside the one before it on the same ground: run, at, href of that one. new, again, gone: numbers of
+    the cases flagged now only, in both, and then only."""
+
+    run: str
+    at: datetime
+    href: str
+    figures: tuple[ComparedFigure, ...]
+    new: tuple[str, ...]
+    again: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class RunPage:
     """All that the report of one inspection shows.
@@ -105,6 +128,7 @@ class RunPage:
     json_href: the same content as JSON, a file beside the page. finished_at: None = not told.
     season: (agrees, sentence). unseen_m2: farmland not jointly seen, by reason, with its name.
     funnel: changes first, new last; what is between adds up to the difference.
+    compared: None where no earlier run on this ground is known.
     """
 
     id: str
@@ -133,6 +157,7 @@ class RunPage:
     as_of: datetime
     why_none: tuple[Text, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    compared: Compared | None = None
 
     @property
     def adds_up(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -70,6 +71,17 @@ def run(office: Office, id: str) -> Run:
     found = tuple((from_json(json.loads(one["payload"])["flag"]), one["case"]) for one in rows)
     codes = {one["case"]: {k: one[k] for k in ("district_code", "township_code")} for one in rows}
     return Run(inspection_from(json.loads(row[0])), datetime.fromisoformat(row[1]), found, codes)
+
+
+def run_before(office: Office, id: str, on_ground: Callable[[str], bool]) -> Run | None:
+    """The newest inspection recorded before this one whose later scene ``on_ground`` says to lie there."""
+    held = tables.inspections.c
+    this = sa.select(held.seq).where(held.id == id).scalar_subquery()
+    query = sa.select(held.id, held.after_id).where(held.seq < this).order_by(held.seq.desc())
+    with reading(office.ledger.engine) as connection:
+        earlier = connection.execute(query).all()
+    found = next((one.id for one in earlier if on_ground(one.after_id)), None)
+    return run(office, found) if found else None
 
 
 def runs(office: Office) -> list[tuple[datetime, Inspection]]:

@@ -15,11 +15,12 @@ from maps import run_page
 from maps.chips import Chip
 from maps.portal import record
 from maps.portal.access import NotThere, Person, allowed, office_of, wants_json
-from maps.portal.imagery import imagery_of
+from maps.portal.imagery import footprint, imagery_of
 from maps.portal.office import Office
 from maps.portal.pages import render
 from maps.portal.record import Run
-from maps.run_parts import RunPage
+from maps.run_compare import compared
+from maps.run_parts import Compared, RunPage
 
 router = APIRouter()
 
@@ -84,6 +85,7 @@ def one_run(request: Request, id: str, person: Opens) -> Response:
         version=office.version,
     )
     page = _here(page, person, len(found.flags) - len(flags))
+    page = dataclasses.replace(page, compared=_compared(office, person, found, scenes))
     if wants_json(request) or id.endswith(".json"):
         return JSONResponse(run_page.to_json(page))
     return render(request, "run.html.j2", person=person, nav="runs", **run_page.shown(page))
@@ -120,6 +122,36 @@ def _scenes(office: Office, found: Run) -> dict[str, Scene]:
         except NotThere:
             continue
     return scenes
+
+
+def _compared(office: Office, person: Person, found: Run, scenes: Mapping[str, Scene]) -> Compared | None:
+    """Beside the run before on the same ground; None where there is none, or the later scene is gone. To people of a
+    district a run that raised nothing there stays shut."""
+    after = scenes.get(found.inspection.after_id)
+    if after is None:
+        return None
+    ground = footprint(after)
+
+    def on_ground(scene: str) -> bool:
+        try:
+            return footprint(imagery_of(office).scene(scene)).intersects(ground)
+        except NotThere:
+            return False
+
+    earlier = record.run_before(office, found.inspection.id, on_ground)
+    if earlier is None:
+        return None
+    opens = not person.districts or any(person.sees(one) for one in earlier.codes.values())
+    now, then = ({number for number, codes in one.codes.items() if person.sees(codes)} for one in (found, earlier))
+    return compared(
+        found.inspection,
+        earlier.inspection,
+        flagged_now=now,
+        flagged_then=then,
+        at=earlier.at,
+        href=f"runs/{earlier.inspection.id}" if opens else "",
+        figures=opens,
+    )
 
 
 def _side(chip: Chip, side: str) -> Chip:
