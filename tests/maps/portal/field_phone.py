@@ -18,6 +18,11 @@ from maps.portal import link_keys, links
 from maps.portal.links import Link
 from maps.portal.office import Office
 
+VIOLATION = {
+    "verdict": "violation", "sub": "industry_mining_commerce", "use": "hardening", "built": "2026-05",
+    "party": "某建材公司", "text": "场地已硬化",
+}  # fmt: skip
+
 
 def new_link(office: Office, *cases: str, to: str = "李外业", days: float = 7) -> tuple[Link, str]:
     keys = link_keys.keys_of(office.ledger, office.root)
@@ -81,3 +86,11 @@ class Phone:
         body = {"id": str(uuid.uuid4()), "case": case, "part": "", "version": version, "payload": payload,
                 "taken_at": "2026-11-24T02:02:00Z", "clock": {}, **more}  # fmt: skip
         return self.client.post(self.base + "verdict", json=body)
+
+
+def opened(office: Office, client: Any, *cases: str) -> Phone:
+    """A phone that has opened a new link to these cases."""
+    link, secret = new_link(office, *cases)
+    phone = Phone(client, link.id)
+    assert phone.open(secret).status_code == 204
+    return phone

@@ -21,22 +21,15 @@ from maps.portal.arriving import Arriving
 from maps.portal.office import Office
 from pipeline.cases.events import Actor, Kind
 from tests.maps.portal.conftest import number
-from tests.maps.portal.field_phone import Phone, header, jpeg, new_link, record, sha
+from tests.maps.portal.field_phone import VIOLATION, Phone, header, jpeg, new_link, opened, record, sha
 from tests.pipeline.cases import lives
 
 CASE = number(3)
-VIOLATION = {
-    "verdict": "violation", "sub": "industry_mining_commerce", "use": "hardening", "built": "2026-05",
-    "party": "某建材公司", "text": "场地已硬化",
-}  # fmt: skip
 
 
 @pytest.fixture
 def phone(office: Office, client: TestClient) -> Phone:
-    link, secret = new_link(office, CASE)
-    found = Phone(client, link.id)
-    assert found.open(secret).status_code == 204
-    return found
+    return opened(office, client, CASE)
 
 
 def kinds(office: Office, case: str = CASE) -> list[str]:
@@ -221,9 +214,7 @@ def test_a_full_disk_is_said_and_nothing_is_acknowledged(
 
 
 def test_the_same_photo_in_two_cases_is_two_receipts_and_a_doubt(office: Office, client: TestClient) -> None:
-    link, secret = new_link(office, CASE, number(2))
-    phone = Phone(client, link.id)
-    phone.open(secret)
+    phone = opened(office, client, CASE, number(2))
     content = jpeg()
     one = phone.put(content, record(content, CASE)).json()
     two = phone.put(content, record(content, number(2)))
@@ -301,9 +292,7 @@ def test_what_was_captured_before_the_end_comes_by_a_new_link_and_is_marked_late
     content, other = jpeg(), jpeg(1)
     clock.later(days=8)
     assert phone.put(content, record(content, CASE)).status_code == 410
-    link, secret = new_link(office, CASE)
-    again = Phone(client, link.id)
-    again.open(secret)
+    again = opened(office, client, CASE)
     answer = again.put(content, record(content, CASE))
     assert answer.status_code == 201
     assert answer.json()["late"]

@@ -13,13 +13,9 @@ from maps.portal import access, store
 from maps.portal.office import Office
 from maps.portal.record import runs_of_cases
 from tests.maps.portal.conftest import csrf, number
-from tests.maps.portal.field_phone import Phone, jpeg, new_link, record
+from tests.maps.portal.field_phone import VIOLATION, Phone, jpeg, opened, record
 
 CASE = number(3)
-VIOLATION = {
-    "verdict": "violation", "sub": "industry_mining_commerce", "use": "hardening", "built": "2026-05",
-    "party": "某建材公司", "text": "场地已硬化",
-}  # fmt: skip
 OURS = {
     "notes": "x", "came_late": 3, "loaded_by": "周建军", "link": "0", "overridden": True, "findings": "x",
     "phone": "x", "record": "r", "inspection": "i", "due": "x", "to": "CLOSED", "outcome": "x",
@@ -28,10 +24,7 @@ OURS = {
 
 @pytest.fixture
 def phone(office: Office, client: TestClient) -> Phone:
-    link, secret = new_link(office, CASE)
-    found = Phone(client, link.id)
-    assert found.open(secret).status_code == 204
-    return found
+    return opened(office, client, CASE)
 
 
 def photos(phone: Phone) -> None:
