@@ -12,6 +12,7 @@ import errno
 import hashlib
 import os
 import shutil
+import sqlite3
 import time
 from pathlib import Path
 
@@ -27,6 +28,18 @@ MOST_OPEN = 64
 
 class NoRoom(WorkError):
     """The disk is full, or would be."""
+
+
+def disk_full(error: BaseException) -> bool:
+    """Whether a full disk is at the bottom of it: of files, or of a database."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, NoRoom) or (isinstance(found, OSError) and found.errno in (errno.ENOSPC, errno.EDQUOT)):
+            return True
+        if isinstance(found, sqlite3.Error) and found.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+            return True
+        found = found.__cause__
+    return False
 
 
 class Arriving:

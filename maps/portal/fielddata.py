@@ -28,6 +28,7 @@ from geodata.gcj02 import to_gcj02
 from geodata.layers import Kind as LayerKind
 from geodata.words import LANGUAGES, Text, both, language, tr
 from maps import chips as pictures
+from maps.portal import link_room
 from maps.portal.fieldwork import CANNOT, shots_held
 from maps.portal.links import KEPT, Link
 from maps.portal.office import Office
@@ -63,6 +64,7 @@ def data(office: Office, link: Link) -> dict[str, Any]:
             "expires_at": link.expires_at.isoformat(),
             "late_until": (link.expires_at + KEPT).isoformat(),
             "server_now": now.isoformat(timespec="milliseconds"),
+            "room": link_room.room(office, link).told,
         },
         "navigation": office.portal.navigation,
         "declination_deg": office.portal.declination_deg,

@@ -21,8 +21,9 @@ from pipeline.cases.standards import Standards
 @dataclass(frozen=True)
 class PortalSettings:
     """public_url: what people type, where a proxy stands before the portal ("https://…"). proxy: one
-    that sets X-Forwarded-For and X-Forwarded-Proto does. navigation: the field page may hand a rounded
-    point to a navigation app. declination_deg: magnetic, of the area, east positive."""
+    that sets X-Forwarded-For and X-Forwarded-Proto does. link_photos, link_mb: most that comes through
+    one field link. navigation: the field page may hand a rounded point to a navigation app.
+    declination_deg: magnetic, of the area, east positive."""
 
     host: str = "127.0.0.1"
     port: int = 8600
@@ -31,6 +32,8 @@ class PortalSettings:
     idle_minutes: int = 30
     session_hours: int = 12
     link_days: int = 7
+    link_photos: int = 1000
+    link_mb: int = 8000
     navigation: bool = False
     declination_deg: float = -4.4
     proxy: bool = False

@@ -220,6 +220,9 @@
       onclick: () => { chosen = { shot: g.shot }; camera.render(); gx.emit("foot"); },
     }, gx.el("i", { class: g.held >= g.wanted ? "gxf-box is-done" : "gxf-box" }, g.held >= g.wanted ? gx.icon("check", 16) : null), gx.el("span", {}, gx.t("shot." + g.shot), g.optional ? gx.el("small", {}, gx.t("photo.optional")) : null), gx.el("b", {}, g.held + "/" + g.wanted))));
     fill(gx.$("goals"), rows);
+    const room = gx.upload.roomSaid();
+    gx.show(gx.$("room"), room);
+    gx.write(gx.$("room"), room);
     gx.show(gx.$("held"), gx.heldThere().photos && !taken.length);
     gx.write(gx.$("held"), gx.t("photo.held", { n: gx.heldThere().photos || 0 }));
     plan(next);

@@ -15,6 +15,21 @@
   upload.unsent = () => gx.records.filter((r) => upload.state(r).is !== "sent");
   upload.counts = () => ({ all: gx.records.length, sent: gx.records.filter((r) => upload.state(r).is === "sent").length, moving: gx.records.some((r) => upload.state(r).is === "uploading") });
 
+  /* what the link still takes once everything here is sent, as last told by data.json or by a receipt since; null: not told */
+  const NEAR = { photos: 20, bytes: 100e6 };
+  upload.room = () => {
+    const link = gx.data && gx.data.link;
+    if (!link || !link.room || gx.mode === "file") { return null; } /* a package is taken whatever its size */
+    const told = gx.records.map((r) => upload.state(r)).filter((s) => s.is === "sent" && s.receipt && s.receipt.room && s.at > link.server_now).sort((a, b) => (a.at < b.at ? -1 : 1));
+    const last = told.length ? told[told.length - 1].receipt.room : link.room, waits = gx.records.filter((r) => r.kind === "photo" && upload.state(r).is !== "sent");
+    return { photos: Math.max(0, last.photos - waits.length), bytes: Math.max(0, last.bytes - waits.reduce((sum, r) => sum + (r.size || 0), 0)) };
+  };
+  upload.roomSaid = () => {
+    const left = upload.room();
+    if (!left || (left.photos > NEAR.photos && left.bytes > NEAR.bytes)) { return ""; }
+    return left.photos && left.bytes > 1e6 ? gx.t("room.near", { photos: left.photos, size: gx.size(left.bytes) }) : gx.t("room.full");
+  };
+
   const nameOf = (r) => (r.kind === "photo" ? gx.camera.title(r) : gx.t(r.kind === "postponed" ? "row.cannot" : "row.verdict", { name: gx.data ? gx.verdict.nameOf(r) : r.payload.verdict || r.payload.reason }));
   function tag(r) {
     const s = upload.state(r);

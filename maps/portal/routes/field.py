@@ -8,26 +8,25 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.routing import APIRoute
+from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from geodata.errors import InputError, UnreadableFile, WorkError
 from geodata.mediatype import HEAD_BYTES, kind_of, media_type
-from geodata.words import LANGUAGES, Text, both, tr
+from geodata.words import LANGUAGES, both, tr
 from maps import style
-from maps.portal import access, fielddata, fieldwork, link_keys, links, offlinefile, pages
+from maps.portal import access, fielddata, fieldwork, link_keys, link_room, links, offlinefile, pages
 from maps.portal.access import address_of, office_of
-from maps.portal.arriving import MB, Arriving, NoRoom
+from maps.portal.arriving import MB, Arriving, disk_full
 from maps.portal.incoming import drain, json_body
 from maps.portal.lanes import Lane
-from maps.portal.links import COOKIE, BadLink, Guesses, Link, LinkOver
+from maps.portal.link_door import Door, Held, answered, bad_link, guessed, over, refused
+from maps.portal.links import COOKIE, BadLink, Link, LinkOver
 from maps.portal.package import Record, checked
 from maps.portal.sender import by_link
 
@@ -40,83 +39,7 @@ RANGE = re.compile(r"bytes (?:(\d{1,15})-(\d{1,15})|\*)/(\d{1,15})")
 MOST_HEADER = 8_000
 PIECE = MB
 
-
-class Answered(Exception):
-    """The link is not to be used: what to answer."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__()
-        self.response = response
-
-
-class Door(APIRoute):
-    """A route that may be answered at the door."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        inner = super().get_route_handler()
-
-        async def handler(request: Request) -> Response:
-            try:
-                return await inner(request)
-            except Answered as answered:
-                return answered.response
-
-        return handler
-
-
 router = APIRouter(route_class=Door)
-
-
-# -- answers that say nothing about a link
-
-
-def bad_link() -> Text:
-    return both("This link cannot be used. Ask its sender for a new one.")
-
-
-def _json(status: int, body: Any, headers: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse(body, status, headers)
-
-
-def refused(request: Request, guess: bool) -> Response:
-    """403; 429 to one who guesses too much. guess: a secret or a cookie was shown, and a wrong one."""
-    wait = _guessed(request, str(request.path_params.get("link", ""))) if guess else 0
-    office = office_of(request)
-    if wait:
-        text = both("Too many attempts. Wait {n} seconds, then try again.", n=wait)
-        return _json(429, text, {"retry-after": str(wait)})
-    if guess:
-        office.store.note(office.clock(), "link refused", "", "", address_of(request))
-    return _json(403, bad_link())
-
-
-def _guessed(request: Request, link: str) -> int:
-    """Count a wrong secret; seconds to wait."""
-    guesses: Guesses = request.app.state.guesses
-    return guesses.wrong(address_of(request), link)
-
-
-def over(link: Link, status: int = 410) -> Response:
-    at = style.moment(link.expires_at)
-    text = both("The link ended at {at}. The case stands, and so does its due day.", at=at)
-    return _json(status, {**text, "expires_at": link.expires_at.isoformat()})
-
-
-def holder(request: Request, link: str) -> Link:
-    """Who holds the link. Raises: Answered."""
-    cookie = request.cookies.get(COOKIE, "")
-    if not cookie:
-        raise Answered(refused(request, guess=False))
-    office = office_of(request)
-    try:
-        return links.holder(office.store, link, cookie, at=office.clock())
-    except BadLink:
-        raise Answered(refused(request, guess=True)) from None
-    except LinkOver as ended:
-        raise Answered(over(ended.link)) from None
-
-
-Held = Annotated[Link, Depends(holder)]
 
 
 # -- the door and the page
@@ -136,7 +59,7 @@ def page(request: Request, link: str) -> Response:
     try:
         links.holder(office.store, link, cookie, at=office.clock())
     except BadLink:
-        wait = _guessed(request, link)
+        wait = guessed(request, link)
         return _door(request, 429 if wait else 403, {"retry-after": str(wait)} if wait else None)
     except LinkOver:  # the page holds nothing of the case: it shows what is left on the phone
         return _page(request, 410)
@@ -202,7 +125,7 @@ def data(request: Request, held: Held) -> Response:
     headers = {"etag": tag, "cache-control": "no-cache, private", "x-gx-now": document["link"]["server_now"]}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    return _json(200, document, headers)
+    return answered(200, document, headers)
 
 
 @router.get("/l/{link}/chips/{name}")
@@ -254,7 +177,7 @@ async def upload(request: Request, sha256: str, held: Held) -> Response:
     record = _record(request, sha256)
     if record is None or not NAME.fullmatch(sha256):
         await drain(request)
-        return _json(400, both("This upload does not say what it is; load the page anew and send it again."))
+        return answered(400, both("This upload does not say what it is; load the page anew and send it again."))
     if record.case not in held.cases:
         await drain(request)
         return _not_there()
@@ -262,32 +185,36 @@ async def upload(request: Request, sha256: str, held: Held) -> Response:
     known = await receiving.run(fieldwork.receipt, office, record.case, sha256)
     if known:
         await drain(request)
-        return _json(200, known)
+        return await receiving.run(_receipted, request, held, 200, known)
     sizes = _sizes(request)
     if sizes is None:
         await drain(request)
-        return _json(411, both("This upload does not say how large it is; load the page anew and send it again."))
+        return answered(411, both("This upload does not say how large it is; load the page anew and send it again."))
     first, total = sizes
     most = office.evidence.limits_mb["photo"] * MB
     if not 0 < total <= most:
         text = both("{size} MB is above the {most} MB taken.", size=total // MB, most=most // MB)
-        return _json(413, text)
+        return answered(413, text)
+    room = await receiving.run(link_room.room, office, held)
+    if not room.has(total):
+        await drain(request)
+        return answered(409, link_room.full(office))
     here = await receiving.run(arriving.offset, held.id, sha256, total)
     first = here if first is None else first
     if first > here:
         await drain(request)
-        return _json(
+        return answered(
             416, both("The office holds another part of this file; go on from there."), {"upload-offset": str(here)}
         )
     try:
         settled = await _receive(request, arriving, held.id, sha256, total, first)
         if settled < total:
-            return _json(202, {"offset": settled}, {"upload-offset": str(settled)})
+            return answered(202, {"offset": settled}, {"upload-offset": str(settled)})
         return await taking.run(_finish, request, held, record, total)
     except ClientDisconnect:
         return Response(status_code=400)  # nobody hears it; what came is kept
-    except NoRoom as error:
-        return _json(507, _said(error))
+    except WorkError as error:
+        return _no_room(error)
 
 
 async def _receive(request: Request, arriving: Arriving, link: str, sha256: str, total: int, first: int) -> int:
@@ -312,18 +239,36 @@ def _finish(request: Request, held: Link, record: Record, total: int) -> Respons
     try:
         path = arriving.whole(held.id, record.id, total)
     except UnreadableFile as error:
-        return _json(422, _said(error))
+        return answered(422, _said(error))
     if path is None:  # the same file by another request, which was quicker
         known = fieldwork.receipt(office, record.case, record.id)
-        return _json(200, known) if known else _json(202, {"offset": 0}, {"upload-offset": "0"})
+        return _receipted(request, held, 200, known) if known else answered(202, {"offset": 0}, {"upload-offset": "0"})
     with path.open("rb") as stream:
         kind = kind_of(media_type(stream.read(HEAD_BYTES)))
     if kind != "photo":
         arriving.forget(held.id, record.id)
-        return _json(415, both("By its content this is no photo; nothing of it was kept."))
+        return answered(415, both("By its content this is no photo; nothing of it was kept."))
+    if not link_room.room(office, held).has(total):  # others were quicker
+        arriving.forget(held.id, record.id)
+        return answered(409, link_room.full(office))
     answer = fieldwork.photo(office, by_link(held), {**record.values, "id": record.id, "case": record.case}, path)
     arriving.forget(held.id, record.id)
-    return _json(answer.status, answer.body)
+    if answer.status != 200:
+        link_room.count(office, held, total)
+    return _receipted(request, held, answer.status, answer.body)
+
+
+def _receipted(request: Request, held: Link, status: int, body: dict[str, Any]) -> Response:
+    """With what the link still takes."""
+    return answered(status, {**body, "room": link_room.room(office_of(request), held).told})
+
+
+def _no_room(error: WorkError) -> Response:
+    """507 where the disk is full, whichever file met it: the phone keeps what it has and sends it again later."""
+    if not disk_full(error):
+        raise error
+    text = both("The office's disk is full: nothing was taken, and the phone keeps it. Tell the office.")
+    return answered(507, text, {"retry-after": "60"})
 
 
 def _arriving(request: Request) -> Arriving:
@@ -372,19 +317,22 @@ async def _words(request: Request, held: Link, kind: str) -> Response:
         record = checked(kind, body, kind)
     except InputError as error:
         field = error.fields.get("field", "–")
-        return _json(400, both("This record cannot be read: {field}; load the page anew.", field=field))
+        return answered(400, both("This record cannot be read: {field}; load the page anew.", field=field))
     if record.case not in held.cases:
         return _not_there()
     if not access.same_origin(request):
-        return _json(403, bad_link())
+        return answered(403, bad_link())
     take = fieldwork.verdict if kind == "verdict" else fieldwork.postponed
     given = {**record.values, "id": record.id, "case": record.case}
-    answer = await telling.run(take, office_of(request), by_link(held), given)
-    return _json(answer.status, answer.body)
+    try:
+        answer = await telling.run(take, office_of(request), by_link(held), given)
+    except WorkError as error:
+        return _no_room(error)
+    return answered(answer.status, answer.body)
 
 
 def _not_there() -> Response:
-    return _json(404, both("No such case, or not in this link."))
+    return answered(404, both("No such case, or not in this link."))
 
 
 def _said(error: InputError | WorkError) -> dict[str, str]:
