@@ -10,7 +10,7 @@ from typing import Any
 
 from flows.settings import Workspace
 from geodata import atomic, featurefile
-from geodata.days import BEIJING, day_of
+from geodata.days import day_of
 from geodata.errors import GengXunError, InputError, WorkError
 from geodata.words import Text, both, language, tr
 from maps.qml import register_qml
@@ -80,15 +80,9 @@ def _saved(office: Workspace, path: Path, found: _Counted, head: str) -> list[st
 def _write(office: Workspace, path: Path, fields: Sequence[workbook.Field], found: _Counted, head: str) -> list[str]:
     """By suffix; the names of columns in which texts were cut."""
     if path.suffix.lower() == ".xlsx":
-        now = datetime.now(UTC).astimezone(BEIJING)
         scope = office.settings.bureau.name or tr("All districts")
-        title = tr("Register of farmland patches · {scope} · {day}", scope=scope, day=now.date().isoformat())
-        footer = [
-            tr("Ledger: {head}; written {at} (Beijing time).", head=head, at=f"{now:%Y-%m-%d %H:%M}"),
-            tr("Areas are in mu unless said; seen from above is a clue until the ground was checked."),
-        ]
-        values = ([row.get(field.name) for field in fields] for row, _ in found)
-        atomic.write_bytes(path, workbook.workbook(tr("register"), title, fields, values, footer))
+        made = register.book((row for row, _ in found), scope=scope, now=datetime.now(UTC), head=head)
+        atomic.write_bytes(path, made)
         return []
     told: list[list[Any]] = [[] for _ in fields]
     shapes = []

@@ -17,7 +17,7 @@ from pipeline.cases.rules import OUTCOMES
 from pipeline.cases.standards import Standards
 from pipeline.clues import source_name
 from pipeline.triage import kind_name
-from pipeline.workbook import Field
+from pipeline.workbook import Field, workbook
 
 COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("XH", "No.", "number"), ("PC", "Batch", "text"), ("TBBH", "Case", "text"), ("ZTBH", "Part", "text"),
@@ -58,6 +58,23 @@ def rows(cases: Iterable[Case], rules: Standards, lang: str) -> Iterator[tuple[M
         for part in case.parts:
             number += 1
             yield {"XH": number, **_row(case, part, rules, lang)}, part.geometry
+
+
+def book(
+    found: Iterable[Mapping[str, Any]], *, scope: str, now: datetime, head: str, remarks: Iterable[str] = ()
+) -> bytes:
+    """The workbook (.xlsx) of rows as ``rows`` gives them, in the language in use. head: short text of the ledger's
+    head; remarks: further lines under the table."""
+    at = now.astimezone(BEIJING)
+    columns = fields()
+    title = tr("Register of farmland patches · {scope} · {day}", scope=scope, day=at.date().isoformat())
+    footer = [
+        tr("Ledger: {head}; written {at} (Beijing time).", head=head, at=f"{at:%Y-%m-%d %H:%M}"),
+        tr("Areas are in mu unless said; seen from above is a clue until the ground was checked."),
+        *remarks,
+    ]
+    values = ([row.get(field.name) for field in columns] for row in found)
+    return workbook(tr("register"), title, columns, values, footer)
 
 
 def _row(case: Case, part: Part, rules: Standards, lang: str) -> dict[str, Any]:

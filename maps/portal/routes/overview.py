@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import threading
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,14 +14,17 @@ from starlette.responses import JSONResponse, Response
 
 from geodata.atomic import write_bytes
 from geodata.chips import crop
-from geodata.errors import GengXunError
+from geodata.errors import GengXunError, WorkError
+from geodata.words import language, tr
 from maps import assets, chips, overview
 from maps.overview_cases import INLINE, MOST, Filters
-from maps.portal import pages
-from maps.portal.access import NotThere, Person, allowed, case_of, office_of
+from maps.portal import pages, record
+from maps.portal.access import NotThere, Person, address_of, allowed, areas_of, case_of, office_of
 from maps.portal.office import Office
+from maps.portal.routes.sheet import PARTY
 from maps.portal.shelf import Ready, gzipped, shelf_of
 from maps.portal.turns import turns
+from pipeline import register
 
 router = APIRouter()
 Looking = Annotated[Person, Depends(allowed("overview"))]
@@ -28,6 +32,9 @@ ASK_AGAIN = {"cache-control": "private, no-cache", "vary": "cookie, accept-encod
 """Kept by the browser of who asked, and asked for anew each time: 304 where nothing changed."""
 DATA = "\x01gx-data\x01"
 PICTURE_PX = 192
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_WRITING = threading.Lock()
+"""A register takes seconds of one core; a worker writes one at a time."""
 
 
 @router.get("/overview")
@@ -146,6 +153,37 @@ def chip(request: Request, number: str, person: Looking) -> Response:
         write_bytes(path, _drawn(office, person, number, row["after_id"]))
     headers = {"cache-control": "private, max-age=86400", "vary": "cookie"}
     return Response(path.read_bytes(), media_type="image/webp", headers=headers)
+
+
+@router.get("/overview/register.xlsx")
+def register_(request: Request, person: Looking) -> Response:
+    """导出台账: the register of the person's area as a workbook. Raises: WorkError while one is being written."""
+    office = office_of(request)
+    if not _WRITING.acquire(blocking=False):
+        raise WorkError("Another register is being written just now; ask again in a minute.")
+    try:
+        content = _book(office, person)
+    finally:
+        _WRITING.release()
+    office.store.note(office.clock(), "register_exported", person.name, ",".join(person.districts), address_of(request))
+    name = f"register-{office.today.isoformat()}.xlsx"
+    headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "private, no-store"}
+    return Response(content, media_type=XLSX, headers=headers)
+
+
+def _book(office: Office, person: Person) -> bytes:
+    """One row a part, read case by case; who the party is only for those who act against one."""
+    cases = (case for area in areas_of(person) for case in office.ledger.each_case(district=area))
+    rows = (row for row, _ in register.rows(cases, office.rules(office.today), language()))
+    remarks = []
+    if person.role not in PARTY:
+        rows = ({**row, "JSZT": None} for row in rows)
+        remarks = [tr("Parties stand only in the register of those who act against them.")]
+    scope = office.name or tr("All districts")
+    if person.districts:
+        scope = tr("{scope}, area {codes}", scope=scope, codes=", ".join(person.districts))
+    last = record.last(office)
+    return register.book(rows, scope=scope, now=office.clock(), head=last.mark if last else "–", remarks=remarks)
 
 
 def _drawn(office: Office, person: Person, number: str, scene_id: str) -> bytes:
