@@ -243,6 +243,7 @@ def _act(
 
 
 def done_words(event: Event, kind: Kind) -> Text:
+    """What came of it. event: as it was written; kind: what was asked for."""
     if event.kind == Kind.SUPPLEMENT and kind is not Kind.SUPPLEMENT:
         return both(
             "Came too late: the case had moved on. What you sent is kept as an addition, entry {seq}.", seq=event.seq

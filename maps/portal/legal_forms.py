@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from geodata.words import Text, both
@@ -22,6 +23,9 @@ SERVICE_WORDS = {
 
 
 def legal(asking: Asking, kind: Kind, step: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a ``StepForm``: what may be chosen, and of the choice (``asking.picked``) what it asks for.
+
+    kind: PROCEEDING or TRANSFER. step: of ``now.now_of``, with the "steps" that are possible."""
     chosen, choices, found = asking.picked.get(step["event"], ""), [], None
     id_name = "proceeding" if kind is Kind.PROCEEDING else "transfer"
     for one in step["steps"]:
@@ -45,7 +49,7 @@ def legal(asking: Asking, kind: Kind, step: Mapping[str, Any]) -> dict[str, Any]
     fields = [_legal_field(key, name, one["step"], law) for key, name in needs.items()]
     if "party" in needs and (asking.part.verdict or {}).get("party"):
         party = str((asking.part.verdict or {})["party"])
-        fields = [Field(**{**f.__dict__, "value": party}) if f.name == "party" else f for f in fields]
+        fields = [replace(f, value=party) if f.name == "party" else f for f in fields]
     fields.append(text_field("on", "Day of the paper", type="date", hint="left empty: today"))
     return {
         "choices": tuple(choices),

@@ -105,6 +105,8 @@ class PortalFrame(style.Frame):
 def frame_of(
     request: Request, person: Person | None, nav: str, *, same_href: bool = False, csrf: str = ""
 ) -> PortalFrame:
+    """Of the page that answers this request. nav: its name in the bar at the top. same_href: an error's, which
+    never repeats its address."""
     office = office_of(request)
     kept = [(k, v) for k, v in request.query_params.multi_items() if k not in ("lang", "token")]
     return PortalFrame(

@@ -195,7 +195,8 @@ def shelf_of(office: Office) -> Shelf:
 
 
 def hash_of(key: Any) -> str:
-    return f"{hashlib.sha256(repr(key).encode()).hexdigest()}"
+    """The same in every worker for values that read the same."""
+    return hashlib.sha256(repr(key).encode()).hexdigest()
 
 
 def deflated(content: bytes) -> bytes:

@@ -91,6 +91,7 @@ def sha256(secret: str) -> str:
 
 
 def noted_enough(connection: sa.Connection, at: datetime, kind: str, address: str) -> bool:
+    """Whether the journal holds ``MOST_NOTED`` such lines of the last ``WITHIN_S`` seconds."""
     same = (journal.c.at > at.timestamp() - WITHIN_S) & (journal.c.kind == kind) & (journal.c.address == address)
     return bool(connection.execute(sa.select(sa.func.count()).where(same)).scalar_one() >= MOST_NOTED)
 
