@@ -55,7 +55,7 @@ def for_others(portal: PortalSettings) -> bool:
 
 
 def address() -> str:
-    """[portal] public_url: said where phones need it, and https."""
+    """[portal] public_url: said where phones need it, https, and the proxy in front of it known."""
     office = office_here()
     if office is None:
         return nothing()
@@ -70,8 +70,13 @@ def address() -> str:
     if split(portal.public_url) is None:
         raise Wrong(tr("[portal] public_url {url} is no address; write one as https://gengxun.example",
                        url=portal.public_url))  # fmt: skip
-    if portal.public_url.startswith("https:"):
+    if portal.public_url.startswith("https:") and portal.proxy:
         return portal.public_url
+    if portal.public_url.startswith("https:"):
+        raise Wrong(
+            tr("[portal] public_url is https, so that a proxy stands in front, but proxy is not set: all clients count"
+               " as one address, in lock-outs and in the journal; write proxy = true (docs/portal.md)")
+        )  # fmt: skip
     raise Wrong(
         tr("[portal] public_url {url} is not https: pass phrases cross the network unprotected, and phones withhold"
            " position and offline use; put https in front (docs/portal.md)", url=portal.public_url)

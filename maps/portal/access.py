@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import logging
 import secrets
 import shutil
 import tempfile
@@ -21,6 +22,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
+from geodata.errors import InputError
 from maps.portal import people
 from maps.portal.arriving import SPARE_BYTES
 from maps.portal.office import Office
@@ -33,9 +35,12 @@ from pipeline.cases.events import Actor, Role
 COOKIE, BEFORE = "gx_session", "gx_before"
 """The session; and what a form is bound to before there is one."""
 
+LOCAL = ("127.0.0.1", "localhost", "::1")
 LARGEST_FORM = 1024 * 1024
 LARGEST_FIELD = 128 * 1024
 LARGEST_UPLOAD = MAX_PACKAGE_BYTES + LARGEST_FORM
+
+log = logging.getLogger("gengxun.portal")
 
 _ALL = frozenset(Role) - {Role.SYSTEM}
 _SENSING, _ADMIN = Role.REMOTE_SENSING, Role.ADMINISTRATOR
@@ -105,9 +110,36 @@ def office_of(request: Request) -> Office:
 
 def address_of(request: Request) -> str:
     """Of the client; behind a proxy of the bureau what the proxy itself added last."""
-    if office_of(request).portal.proxy and (told := request.headers.get("x-forwarded-for")):
+    told = request.headers.get("x-forwarded-for")
+    if told and office_of(request).portal.proxy:
         return told.rsplit(",", 1)[-1].strip()[:60]
+    if told and not getattr(request.app.state, "forwarded", False):
+        request.app.state.forwarded = True  # said once a worker
+        log.warning("X-Forwarded-For arrives, but [portal] proxy is not set: all who come through a proxy count as one")
     return request.client.host if request.client else ""
+
+
+def base_of(request: Request) -> str:
+    """The address that people open, for links and QR codes; the Host header counts only where it names this portal.
+
+    Raises: InputError where it does not and [portal] public_url is empty: any link could be steered elsewhere.
+    """
+    portal = office_of(request).portal
+    if portal.public_url:
+        return portal.public_url.rstrip("/")
+    asked = request.url.hostname or ""
+    if asked not in {*LOCAL, portal.host, listens_at(request)}:
+        raise InputError(
+            "{host}: is not known as an address of this portal; write the one that phones open as public_url into"
+            " [portal] of gengxun.toml, then start the portal anew.",
+            host=asked[:100] or "–",
+        )
+    return f"{'https' if is_https(request) else 'http'}://{request.url.netloc}"
+
+
+def listens_at(request: Request) -> str:
+    """The address of this machine that the connection came in on, whatever the client says."""
+    return str((request.scope.get("server") or ("",))[0])
 
 
 def is_https(request: Request) -> bool:

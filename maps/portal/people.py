@@ -33,6 +33,9 @@ LONGEST = 256
 FREE = {"pair": 5, "address": 20, "user": 30}
 """Wrong attempts that cost nothing: of one name from one address, of one address, of one name."""
 FIRST_WAIT_S, LONGEST_WAIT_S, FORGOTTEN_S = 15.0, 900.0, 86_400.0
+KNOWN_S = 30 * 86_400.0
+"""Whoever signed in from an address within this time is not kept out by what others try there, or try of the name
+elsewhere: behind a proxy that is not set all have one address."""
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -152,7 +155,7 @@ def new_word(
     wrong or the new one too short or too easy."""
     keys = _keys(name, address)
     with store.writing() as connection:
-        wait = _counted(connection, keys, at.timestamp())
+        wait = _counted(connection, name, address, at.timestamp())
         if wait is not None:
             return Locked(wait)
         held = connection.execute(sa.select(users.c.password).where(users.c.name == name)).scalar()
@@ -180,7 +183,7 @@ def sign_in(store: Store, name: str, password: str, *, at: datetime, address: st
     name, now = cleaned(name)[:60], at.timestamp()
     keys = _keys(name, address)
     with store.writing() as connection:
-        wait = _counted(connection, keys, now)
+        wait = _counted(connection, name, address, now)
         if wait is None:
             row = connection.execute(sa.select(users).where(users.c.name == name)).mappings().first()
         elif not noted_enough(connection, at, "locked", address):
@@ -327,15 +330,18 @@ def _keys(name: str, address: str) -> dict[str, str]:
     return {"pair": sha256(f"{name}\n{address}"), "address": f"address {address}", "user": f"user {sha256(name)}"}
 
 
-def _counted(connection: sa.Connection, keys: dict[str, str], now: float) -> int | None:
+def _counted(connection: sa.Connection, name: str, address: str, now: float) -> int | None:
     """Seconds to wait, or None: this attempt is counted and may be looked at."""
+    keys = _keys(name, address)
     held = {
         row["key"]: row
         for row in connection.execute(sa.select(attempts).where(attempts.c.key.in_(keys.values()))).mappings()
     }
-    until = max((row["until"] for row in held.values()), default=0.0)
-    if until > now:
-        return int(until - now) + 1
+    until = {what: held[key]["until"] if key in held else 0.0 for what, key in keys.items()}
+    if max(until.values()) > now:
+        if until["pair"] > now or not _known(connection, name, address, now):
+            return int(max(until.values()) - now) + 1
+        keys = {"pair": keys["pair"]}
     for what, key in keys.items():
         row = held.get(key)
         failures = 1 if row is None or now - row["last_at"] > FORGOTTEN_S else row["failures"] + 1
@@ -347,6 +353,12 @@ def _counted(connection: sa.Connection, keys: dict[str, str], now: float) -> int
         else:
             connection.execute(attempts.update().where(attempts.c.key == key).values(values))
     return None
+
+
+def _known(connection: sa.Connection, name: str, address: str, now: float) -> bool:
+    line = journal.c
+    here = (line.at > now - KNOWN_S) & (line.kind == "signed_in") & (line.who == name) & (line.address == address)
+    return connection.execute(sa.select(line.id).where(here).limit(1)).first() is not None
 
 
 def _forgiven(connection: sa.Connection, keys: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import ssl
 import threading
@@ -94,7 +95,7 @@ def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int) -> Callable
 
     def asked(lang: str = "en", **portal: object) -> dict[str, tuple[bool, str]]:
         lines = {"port": free, **portal}
-        told = "\n".join(f'{key} = "{v}"' if isinstance(v, str) else f"{key} = {v}" for key, v in lines.items())
+        told = "\n".join(f"{key} = {json.dumps(value)}" for key, value in lines.items())
         (root / settings.FILE).write_text(f"[portal]\n{told}\n", encoding="utf-8")
         found = call("doctor", "--json", cwd=root, lang=lang)
         assert found.code == (0 if all(row["ok"] for row in found.json) else 1)
@@ -144,10 +145,17 @@ def test_the_certificate_there_is_judged(said, tmp_path, monkeypatch, name, days
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     with guarded(authority.issue(name, days)) as port:
-        found = said(public_url=f"https://localhost:{port}")
+        found = said(public_url=f"https://localhost:{port}", proxy=True)
     assert found["address"][0]
     assert found["certificate"][0] is ok
     assert [word for word in words if word not in found["certificate"][1]] == []
+
+
+def test_a_proxy_that_is_not_set_is_missed(said, free) -> None:
+    ok, text = said(public_url=f"https://127.0.0.1:{free}")["address"]
+    assert not ok
+    assert "write proxy = true" in text
+    assert said(public_url=f"https://127.0.0.1:{free}", proxy=True)["address"][0]
 
 
 def test_where_nothing_answers_the_proxy_is_named(said, free) -> None:

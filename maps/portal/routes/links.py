@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from geodata.errors import InputError, WorkError
 from geodata.words import language, tr
 from maps import style
-from maps.portal import fielddata, fieldwork, link_keys, links, message, pages
+from maps.portal import access, fielddata, fieldwork, link_keys, links, message, pages
 from maps.portal.access import NotThere, Person, allowed, case_of, checked_form, office_of
 from maps.portal.fieldwork import Answer
 from maps.portal.links import Link
@@ -46,6 +46,7 @@ def new(request: Request, person: Allowed, form: Checked) -> Response:
     try:
         if keys is None:
             raise NotThere
+        base = access.base_of(request)
         days = _days(given["days"], office.portal.link_days)
         made, secret = links.make(
             office.store, keys, cases=numbers, to=given["to"], by=person.name, days=days, at=office.clock()
@@ -53,7 +54,6 @@ def new(request: Request, person: Allowed, form: Checked) -> Response:
     except InputError as error:
         return _register(request, person, given=given, problem=str(error), status=422)
     fielddata.prepare(office, made.cases)
-    base = office.portal.public_url or str(request.base_url)
     address = links.address(base, made.id, secret)
     sent, wrong = _send(office, made, address) if form.get("send") == "1" else ("", "")
     return pages.render(

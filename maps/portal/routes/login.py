@@ -119,7 +119,10 @@ def _may_have_tokens(request: Request) -> None:
 
 def _account(request: Request, person: Person, status: int = 200, **said: Any) -> Response:
     office = office_of(request)
-    base = office.portal.public_url.rstrip("/") or str(request.base_url).rstrip("/")
+    try:
+        base = access.base_of(request)
+    except InputError:
+        base = f"http://{access.listens_at(request)}:{office.portal.port}"
     return pages.render(
         request,
         "account.html.j2",

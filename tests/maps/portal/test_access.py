@@ -130,6 +130,35 @@ def test_too_many_attempts_are_slowed_and_others_are_not(new_client, office, clo
     assert "locked" in kinds(office)
 
 
+def test_behind_a_proxy_that_is_not_set_one_who_guesses_keeps_nobody_out(new_client, office, clock, caplog) -> None:
+    """All clients come from one address then."""
+    known, stranger = add_person(office, "leader"), add_person(office, "reviewer")
+    told = {"x-forwarded-for": "10.1.1.1"}
+    with caplog.at_level(logging.WARNING, "gengxun.portal"):
+        for name in (known, stranger):
+            client = new_client("10.0.0.9")
+            client.headers.update(told)
+            if name == known:
+                assert attempt(client, name, WORD).status_code == 303
+    assert [one.getMessage() for one in caplog.records].count(
+        "X-Forwarded-For arrives, but [portal] proxy is not set: all who come through a proxy count as one"
+    ) == 1
+    for n in range(40):
+        attempt(new_client("10.0.0.9"), f"guess {n}", "wrong word here")
+    assert attempt(new_client("10.0.0.9"), stranger, WORD).status_code == 429, "the address is slowed"
+    assert attempt(new_client("10.0.0.9"), known, WORD).status_code == 303, "who signed in from there before is not"
+    for n in range(40):
+        attempt(new_client(f"10.9.0.{n}"), known, "wrong word here")
+    assert attempt(new_client("10.9.1.1"), known, WORD).status_code == 429, "the name is slowed elsewhere"
+    assert attempt(new_client("10.0.0.9"), known, WORD).status_code == 303, "its person gets in"
+    codes = [attempt(new_client("10.0.0.9"), known, f"wrong word {n}").status_code for n in range(6)]
+    assert codes == [403] * 5 + [429], "but guessing the name from there is slowed as ever"
+    clock.later(days=31)
+    for n in range(40):
+        attempt(new_client("10.0.0.9"), f"guess {n}", "wrong word here")
+    assert attempt(new_client("10.0.0.9"), known, WORD).status_code == 429, "after a month nobody is known"
+
+
 def test_waits_grow_up_to_a_quarter_of_an_hour(office, clock) -> None:
     waits = []
     for _ in range(14):

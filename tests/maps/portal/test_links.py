@@ -20,7 +20,7 @@ from maps.portal import link_keys, links, people
 from maps.portal.app import create_app
 from maps.portal.links import COOKIE
 from maps.portal.office import Office
-from tests.maps.portal.conftest import add_person, number
+from tests.maps.portal.conftest import add_person, csrf, number
 from tests.maps.portal.field_phone import Phone, header, jpeg, new_link, record
 
 CASE, OTHER = number(3), number(2)
@@ -322,6 +322,32 @@ def test_the_office_makes_prints_lists_and_revokes_a_link(
     wrong = client.post("/links/new", data=form | {"days": "90"})
     assert wrong.status_code == 422
     assert "60" in wrong.text
+
+
+def test_no_host_header_steers_a_link(
+    office: Office, app: Any, client: TestClient, sign_in: Callable[..., TestClient]
+) -> None:
+    sign_in(client, "reviewer")
+    form = {"csrf": client.csrf, "case": CASE, "to": "李外业", "days": "3"}  # type: ignore[attr-defined]
+    plain = ("evil.example", "evil.example:8600", "127.0.0.1.evil.example", "xn--testserver")
+    for host in (*plain, "127.0.0.1@evil.example", "localhost:1@evil.example", "", "[", "*"):
+        made = client.post("/links/new", data=form, headers={"host": host})
+        if made.status_code == 201:  # no host at all: what the connection says counts
+            assert "http://testserver/l/" in made.text
+        else:
+            assert (made.status_code, "public_url" in made.text) == (422, True), host
+        assert "evil.example/ogc" not in client.get("/account", headers={"host": host}).text
+        assert (made.status_code == 422) or host not in plain
+        assert not re.search(r"evil[^<]*/l/", made.text)
+    for host in ("127.0.0.1:8600", "localhost:9000", "[::1]:8600", "testserver"):
+        made = client.post("/links/new", data=form, headers={"host": host})
+        assert f"http://{host}/l/" in made.text
+    app.state.office = replace(office, portal=replace(office.portal, public_url="https://gengxun.example/"))
+    page = client.get("/links", headers={"host": "evil.example"}).text
+    form["csrf"] = csrf(page)
+    made = client.post("/links/new", data=form, headers={"host": "evil.example"})
+    assert "https://gengxun.example/l/" in made.text
+    assert "evil.example" not in made.text
 
 
 def test_a_county_makes_and_sees_links_of_its_own_cases_only(
