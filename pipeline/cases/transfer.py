@@ -148,7 +148,7 @@ def decide(
 def evolve(state: Transfer | None, payload: Mapping[str, Any], at: datetime, by: str, role: str) -> Transfer:
     """The transfer after a step that was accepted."""
     if state is None:
-        state = Transfer(payload["transfer"], payload["to"], payload["state"], date.fromisoformat(payload["on"]))
+        state = Transfer(payload["transfer"], payload["to"], payload["state"])
     dues = {key: due for key, due in state.dues.items() if key not in payload["ends"]} | dict(payload["dues"])
     said = {k: v for k, v in payload.items() if k not in ("dues", "ends")}
     return replace(

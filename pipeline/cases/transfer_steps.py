@@ -24,7 +24,6 @@ class Transfer:
     id: str
     to: str
     state: str
-    opened_on: date
     dues: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     receipts: tuple[Mapping[str, Any], ...] = ()
     steps: tuple[Mapping[str, Any], ...] = ()

@@ -310,7 +310,7 @@ def test_whatever_the_table_does_not_have_is_refused():
             if way is not None and now in way.ways and str(role) in way.roles:
                 continue
             tried += 1
-            state = None if now is None else Transfer("1", to, now, DAY, steps=({"on": "2026-09-01"},))
+            state = None if now is None else Transfer("1", to, now, steps=({"on": "2026-09-01"},))
             with pytest.raises(StepRefused) as refusal:
                 decide(
                     state, step, {"transfer": "1", "to": to}, at=at("2026-09-02"), by=Actor("Somebody", str(role)),
