@@ -10,6 +10,7 @@ import pytest
 
 from flows.cli import COMMANDS
 from flows.settings import Settings
+from maps.portal.access import LARGEST_UPLOAD
 from pipeline.cases.events import Role
 
 ROOT = Path(__file__).parents[1]
@@ -54,6 +55,13 @@ def test_the_portals_guide_names_every_role() -> None:
     for name in PAIRS[1]:
         text = (ROOT / name).read_text(encoding="utf-8")
         assert [role for role in Role if role is not Role.SYSTEM and f"`{role}`" not in text] == []
+
+
+@pytest.mark.parametrize("name", PAIRS[1])
+def test_the_proxy_of_the_guide_lets_the_largest_package_through(name: str) -> None:
+    told = re.search(r"client_max_body_size (\d+)m;", (ROOT / name).read_text(encoding="utf-8"))
+    assert told
+    assert int(told[1]) * 1024**2 >= LARGEST_UPLOAD
 
 
 def test_continuous_integration_runs_the_readmes_own_test_command() -> None:
