@@ -62,7 +62,8 @@ def refused(request: Request, guess: bool) -> Response:
 def guessed(request: Request, link: str) -> int:
     """Count a wrong secret; seconds to wait."""
     guesses: Guesses = request.app.state.guesses
-    return guesses.wrong(address_of(request), link)
+    office = office_of(request)
+    return guesses.wrong(office.store, address_of(request), link, at=office.clock())
 
 
 def over(link: Link, status: int = 410) -> Response:

@@ -14,7 +14,6 @@ import hmac
 import re
 import secrets
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,7 +24,7 @@ import sqlalchemy as sa
 from geodata.errors import InputError
 from geodata.words import language
 from maps.portal.link_keys import LinkKeys
-from maps.portal.store import Store, journal, metadata
+from maps.portal.store import Store, attempts, journal, metadata
 
 PURPOSE = b"gengxun field link v1\n"
 COOKIE = "gx_link"
@@ -279,9 +278,10 @@ def _note(connection: sa.Connection, at: datetime, kind: str, who: str, about: s
 
 
 class Guesses:
-    """How many wrong secrets came lately, by address and by link; kept in the memory of one worker.
+    """How many wrong secrets came lately, by address and by link; counted in the store, by all workers as one.
 
-    Only wrong ones are counted and slowed: whoever has the right secret is served meanwhile.
+    Only wrong ones are counted and slowed: whoever has the right secret is served meanwhile, and costs
+    nothing here. Who is slowed is kept in memory too, so that going on guessing writes nothing.
     """
 
     WINDOW_S = 600.0
@@ -292,22 +292,34 @@ class Guesses:
         """most: how many of an "address" and of a "link" go unslowed."""
         self.most = most
         self._lock = threading.Lock()
-        self._seen: dict[tuple[str, bytes], list[float]] = {}
+        self._until: dict[str, float] = {}
 
-    def wrong(self, address: str, link: str) -> int:
+    def wrong(self, store: Store, address: str, link: str, *, at: datetime) -> int:
         """Count one. Seconds to wait, 0 while there are few."""
-        now, wait = time.monotonic(), 0.0
+        now = at.timestamp()
+        keys = {kind: f"guess {kind} {_sha256(value)[:24]}" for kind, value in (("address", address), ("link", link))}
         with self._lock:
-            if len(self._seen) > self.KEYS:
-                self._seen = {k: v for k, v in self._seen.items() if now - v[1] < self.WINDOW_S}
-                if len(self._seen) > self.KEYS:
-                    self._seen.clear()
-            for kind, value in (("address", address), ("link", link)):
-                key = kind, hashlib.sha256(value.encode("utf-8", "surrogatepass")).digest()[:12]
-                held = self._seen.get(key)
-                if held is None or now - held[1] >= self.WINDOW_S:
-                    held = self._seen[key] = [0.0, now]
-                held[0] += 1
-                if held[0] > self.most[kind]:
-                    wait = max(wait, self.WINDOW_S - (now - held[1]))
-        return int(wait) + 1 if wait else 0
+            slowed = [until for key in keys.values() if now < (until := self._until.get(key, 0.0))]
+        if not slowed:
+            with store.writing() as connection:
+                over = (attempts.c.last_at < now - self.WINDOW_S) & attempts.c.key.startswith("guess ")
+                connection.execute(attempts.delete().where(over))
+                found = {key: self._count(connection, kind, key, now) for kind, key in keys.items()}
+            slowed = [until for until in found.values() if until > now]
+            with self._lock:
+                if len(self._until) > self.KEYS:
+                    self._until.clear()
+                self._until.update({key: until for key, until in found.items() if until > now})
+        return int(max(slowed) - now) + 1 if slowed else 0
+
+    def _count(self, connection: sa.Connection, kind: str, key: str, now: float) -> float:
+        """Until when it is slowed; 0.0 while there are few."""
+        held = connection.execute(sa.select(attempts).where(attempts.c.key == key)).mappings().first()
+        begun, n = (held["last_at"], held["failures"] + 1) if held and held["last_at"] <= now else (now, 1)
+        until = begun + self.WINDOW_S if n > self.most[kind] else 0.0
+        values = {"failures": n, "last_at": begun, "until": until}
+        if held:
+            connection.execute(attempts.update().where(attempts.c.key == key).values(values))
+        else:
+            connection.execute(attempts.insert().values(key=key, **values))
+        return until

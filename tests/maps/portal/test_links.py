@@ -249,10 +249,13 @@ def test_no_secret_stands_in_store_journal_log_ledger_or_referer(
         assert one not in json.dumps([dict(e.payload) for e in office.ledger.events(CASE)], ensure_ascii=False)
 
 
-def test_ten_thousand_guesses_are_slowed_while_others_are_served(
-    office: Office,
-) -> None:
+def test_ten_thousand_guesses_are_slowed_while_others_are_served(office: Office, clock: Any) -> None:
+    """By two workers, who count as one."""
     app = create_app(office)
+    workers = [
+        (app.state.guesses, office.store),
+        (links.Guesses(), serve.store_of(settings.open_workspace(office.root))),
+    ]
 
     def new_client(address: str) -> TestClient:
         return TestClient(app, follow_redirects=False, client=(address, 50000))
@@ -262,7 +265,8 @@ def test_ten_thousand_guesses_are_slowed_while_others_are_served(
     assert keys is not None
     codes: dict[int, int] = {}
     for n in range(10_000):
-        wait = app.state.guesses.wrong("10.0.0.9", f"{n % 3:012x}")
+        guesses, store = workers[n % 2]
+        wait = guesses.wrong(store, "10.0.0.9", f"{n % 3:012x}", at=clock())
         codes[bool(wait)] = codes.get(bool(wait), 0) + 1
     assert codes == {False: 20, True: 9_980}
     thief = Phone(new_client("10.0.0.9"), link.id)
@@ -275,6 +279,26 @@ def test_ten_thousand_guesses_are_slowed_while_others_are_served(
     other = Phone(new_client("10.0.0.10"), link.id)
     assert other.open(secret).status_code == 204
     assert other.get("data.json").status_code == 200
+    workers[1][1].close()
+    clock.later(minutes=9)
+    assert thief.open(secret[:-2] + "xx").status_code == 429
+    clock.later(minutes=2)
+    assert thief.open(secret[:-2] + "xx").status_code == 403, "counted anew"
+
+
+def test_a_link_that_is_guessed_from_everywhere_is_slowed_and_its_holder_is_not(office: Office, clock: Any) -> None:
+    link, secret = new_link(office, CASE)
+    guesses = links.Guesses()
+    waits = [guesses.wrong(office.store, f"10.0.1.{n}", link.id, at=clock()) for n in range(70)]
+    assert [wait > 0 for wait in waits] == [False] * 60 + [True] * 10
+    assert guesses.wrong(office.store, "10.0.2.1", "f" * 12, at=clock()) == 0
+    holder = Phone(TestClient(create_app(office), client=("10.0.3.1", 50000)), link.id)
+    assert holder.open(secret).status_code == 204
+    clock.later(minutes=11)
+    guesses.wrong(office.store, "10.0.2.1", "f" * 12, at=clock())
+    with office.store.reading() as connection:  # what is over is not kept
+        held = connection.exec_driver_sql("SELECT count(*) FROM attempts WHERE key LIKE 'guess %'").scalar()
+    assert held == 2
 
 
 def test_a_new_key_leaves_links_be_and_a_key_taken_away_ends_them(office: Office, client: TestClient) -> None:
