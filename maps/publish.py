@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -110,18 +111,10 @@ def publish(
     at = dict(inspected_at or {})
     moments = [event.at for events in events_by_case.values() for event in events] + list(at.values())
     told = _Told(
-        scope=scope,
-        as_of=as_of or max(moments, default=None),
-        verified=verified,
-        version=software_version,
-        scenes=dict(scenes or {}),
-        inspected_at=at,
-        map_number=map_number,
-        parks=parks,
-        rules=rules,
-        gates=gates,
-    )
-    pages, done = len(cases) + len(inspections) + 1, 0
+        scope=scope, as_of=as_of or max(moments, default=None), verified=verified, version=software_version,
+        scenes=dict(scenes or {}), inspected_at=at, map_number=map_number, parks=parks, rules=rules, gates=gates,
+    )  # fmt: skip
+    done = _counted(progress, len(cases) + len(inspections) + 1)
     with replacing_folder(site) as folder:
         writer = _Writer(folder)
         rows: list[dict[str, Any]] = []
@@ -130,25 +123,29 @@ def publish(
             held = writer.chips(chips(case))
             _case(writer, told, case, events_by_case.get(case.number, ()), inspections, context(case), held)
             rows.append(_row(case, held, shown))
-            done = _tell(progress, done, pages)
+            done()
         flags = _flags_by_inspection(events_by_case)
         pictures = {id_: chip.thumb for id_, chip in writer.chips(thumbs or {}).items()}
         for inspection in inspections:
             _run(writer, told, inspection, flags.get(inspection.id, []), shown, pictures)
-            done = _tell(progress, done, pages)
+            done()
         _runs(writer, told, inspections)
         _overview(writer, told, rows, districts, inspections)
         _stats(writer, told, rows, inspections, construction_m2 or {})
-        _tell(progress, done, pages)
+        done()
         writer.finish(told, len(cases), len(inspections))
-        files, size = writer.files, writer.size_bytes
-    return Published(site / "index.html", len(cases), len(inspections), files, size)
+    return Published(site / "index.html", len(cases), len(inspections), writer.files, writer.size_bytes)
 
 
-def _tell(progress: Callable[[int, int], None] | None, done: int, pages: int) -> int:
-    if progress:
-        progress(done + 1, pages)
-    return done + 1
+def _counted(progress: Callable[[int, int], None] | None, pages: int) -> Callable[[], None]:
+    """To be called for each page that is done."""
+    numbers = count(1)
+
+    def done() -> None:
+        if progress:
+            progress(next(numbers), pages)
+
+    return done
 
 
 def _refuse_foreign(site: Path) -> None:
