@@ -219,6 +219,28 @@ def test_a_low_window_scrolls_as_one_and_covers_nothing(hold: Callable[..., Fiel
     assert not field.problems
 
 
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_on_a_small_phone_no_step_lies_under_the_buttons(hold: Callable[..., Field], lang: str) -> None:
+    field = hold(viewport={"width": 320, "height": 568})
+    field.context.add_cookies([{"name": "gx_lang", "value": lang, "url": field.base}])
+    begin(field)
+    for step in ("find", "photo", "verdict", "upload"):
+        field.tab(step)
+        over = field.page.evaluate(
+            """(step) => { const foot = document.getElementById("gxf-foot").getBoundingClientRect().top;
+                const panel = document.getElementById("gxf-" + step);
+                return [panel, ...panel.querySelectorAll(".gxf-where, .gxf-find, .gxf-mapbox")].map((node) =>
+                    Math.round(node.getBoundingClientRect().bottom - foot)).filter((px) => px > 0); }""",
+            step,
+        )
+        assert over == [], step
+    field.tab("find")
+    field.page.locator("#gxf-copy").scroll_into_view_if_needed()
+    field.page.click("#gxf-copy")
+    assert field.page.locator("#gxf-strip").bounding_box()["y"] == 0
+    assert not field.problems
+
+
 def test_a_long_form_scrolls_in_its_panel_and_never_the_page(hold: Callable[..., Field]) -> None:
     field = begin(hold())
     field.tab("verdict")
