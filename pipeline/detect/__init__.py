@@ -11,11 +11,16 @@ from geodata.errors import InputError
 from geodata.scene import Pixels
 from pipeline.detect.irmad import IRMAD
 from pipeline.detect.logratio import LogRatio
+from pipeline.detect.multispectral import Multispectral
 from pipeline.detect.protocol import Bands, Blank, Method, Model, Progress
 
 __all__ = ["METHODS", "Bands", "Blank", "Method", "Model", "Progress", "choose", "fit", "pair_bands"]
 
-METHODS: dict[str, tuple[Method, int]] = {"irmad": (IRMAD(), 2), "logratio": (LogRatio(), 1)}
+METHODS: dict[str, tuple[Method, int]] = {
+    "multispectral": (Multispectral(), 2),
+    "irmad": (IRMAD(), 2),
+    "logratio": (LogRatio(), 1),
+}
 """name → (method, least number of bands)."""
 
 _UNNAMED = re.compile(r"(band)?[\s_]*\d*", re.IGNORECASE)

@@ -18,7 +18,7 @@ Bands without variation, or copies of others, drop out by rank.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from geodata.scene import Pixels
+from pipeline.detect.forms import Forms, Held, by_chunks, forms
 from pipeline.detect.joint import sampled_pixels
 from pipeline.detect.protocol import Bands, Blank, Progress
 
@@ -43,20 +44,16 @@ RIDGE = 1e-7
 TOLERANCE, MOST_ROUNDS = 1e-5, 100
 FEWEST = 100
 """Jointly clear pixels below which nothing can be said."""
-CHUNK = 1 << 18
-"""Pixels scored at once: small enough for the processor's cache."""
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class IRMADModel:
-    """weights: (variate, 2 · band) and shift: (variate,): the variates in units of the decision, so that
-    the sum of their squares is 1 where it is made."""
+    """forms: the variates in units of the decision, so that the sum of their squares is 1 where it is made."""
 
     bands: Bands
-    weights: NDArray[np.float32]
-    shift: NDArray[np.float32]
+    forms: Forms
     gain: Array
     offset: Array
     report: dict[str, Any]
@@ -67,17 +64,14 @@ class IRMADModel:
     def score(
         self, before: NDArray[np.float32], after: NDArray[np.float32], clear: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
-        count, rows, columns = before.shape
-        out = np.empty((rows, columns), np.float32)
-        step = max(1, CHUNK // columns)
-        first, second = self.weights[:, :count], self.weights[:, count:]
-        for y in range(0, rows, step):
-            part = slice(y, y + step)
-            variates = first @ before[:, part].reshape(count, -1)
-            variates += second @ after[:, part].reshape(count, -1)
-            variates -= self.shift[:, None]
-            power = np.einsum("ij,ij->j", variates, variates)
-            np.divide(power, power + np.float32(1), out=out[part].reshape(-1))
+        out, held = np.empty(clear.shape, np.float32), Held()
+
+        def part(first: Sequence[NDArray[np.float32]], second: Sequence[NDArray[np.float32]], into: NDArray) -> None:
+            power = self.forms.power(first, second, held)
+            np.add(power, np.float32(1), out=into)
+            np.divide(power, into, out=into)
+
+        by_chunks(before, after, out, part)
         return out
 
 
@@ -93,45 +87,73 @@ class IRMAD:
         return fitted(first, second, bands)
 
 
+@dataclass(frozen=True, eq=False)
+class Variates:
+    """What a sample's iteration came to. weights: (variate, 2 · band), and shift: (variate,): the MAD variates with
+    variance 1 where nothing changed. chi2, weight: (pixel,) of the sample; weight: how surely it did not change.
+    scale: of χ², from the quiet pixels. rho: the correlations, ascending."""
+
+    weights: Array
+    shift: Array
+    chi2: Array
+    weight: Array
+    scale: float
+    rho: Array
+    rounds: int
+
+
 def fitted(first: Array, second: Array, bands: Bands) -> IRMADModel | Blank:
     """The model of a sample, (pixel, band) of both dates."""
+    found = variates(first, second)
+    if found is None:
+        return _without_variation(first, second, bands)
+    freedom = len(found.rho)
+    limit = found.scale * float(special.chdtri(freedom, FALSE_ALARM))
+    gain, offset = harmonised(first, second, found.weight)
+    report = {
+        "state": "fitted",
+        "sample": len(first),
+        "iterations": found.rounds,
+        "converged": found.rounds < MOST_ROUNDS,
+        "threshold": round(float(np.sqrt(limit)), 6),
+        "threshold_rule": f"chi2({freedom}) tail {FALSE_ALARM:g}, scale {found.scale:.4g} from the lower quartile",
+        "correlations": [round(float(r), 6) for r in found.rho],
+        "change_share_of_sample": round(float((found.chi2 > limit).mean()), 6),
+    }
+    decision = forms(found.weights / np.sqrt(limit), found.shift / np.sqrt(limit))
+    return IRMADModel(bands, decision, gain, offset, report)
+
+
+def variates(first: Array, second: Array) -> Variates | None:
+    """Iterated to convergence; None where a date does not vary at all."""
     one, two = _whitening(first), _whitening(second)
     if min(one.shape[1], two.shape[1]) == 0:
-        return _without_variation(first, second, bands)
+        return None
     both = np.column_stack([(first - first.mean(0)) @ one, (second - second.mean(0)) @ two, np.ones(len(first))])
     freedom = min(one.shape[1], two.shape[1])
-    tail = _tail(freedom)
+    tail = tail_of(freedom)
     weight, previous = np.ones(len(both)), np.zeros(freedom)
     for rounds in range(1, MOST_ROUNDS + 1):  # noqa: B007 (told in the report)
         a, b, centre_x, centre_y, rho = _canonical(both, one.shape[1], weight)
         deviation = np.sqrt(np.maximum(2 * (1 - rho), LEAST_VARIANCE))
-        variates = both @ (np.vstack([a, -b, centre_y @ b - centre_x @ a]) / deviation)
-        chi2 = np.einsum("ij,ij->i", variates, variates)
-        scale = max(1.0, float(np.quantile(chi2, QUIET) / (2 * special.gammaincinv(freedom / 2, QUIET))))
+        mad = both @ (np.vstack([a, -b, centre_y @ b - centre_x @ a]) / deviation)
+        chi2 = np.einsum("ij,ij->i", mad, mad)
+        scale = quiet_scale(chi2, freedom)
         weight = tail(chi2 / scale)
         if np.abs(rho - previous).max() < TOLERANCE:
             break
         previous = rho
-    limit = scale * float(special.chdtri(freedom, FALSE_ALARM))
-    unit = deviation * np.sqrt(limit)
-    before_part, after_part = (one @ a / unit).T, (two @ b / unit).T
-    shift = before_part @ first.mean(0) - after_part @ second.mean(0) + (centre_x @ a - centre_y @ b) / unit
-    gain, offset = harmonised(first, second, weight)
-    report = {
-        "state": "fitted",
-        "sample": len(first),
-        "iterations": rounds,
-        "converged": rounds < MOST_ROUNDS,
-        "threshold": round(float(np.sqrt(limit)), 6),
-        "threshold_rule": f"chi2({freedom}) tail {FALSE_ALARM:g}, scale {scale:.4g} from the lower quartile",
-        "correlations": [round(float(r), 6) for r in rho],
-        "change_share_of_sample": round(float((chi2 > limit).mean()), 6),
-    }
-    weights = np.concatenate([before_part, -after_part], axis=1).astype(np.float32)
-    return IRMADModel(bands, weights, shift.astype(np.float32), gain, offset, report)
+    before_part, after_part = (one @ a / deviation).T, (two @ b / deviation).T
+    shift = before_part @ first.mean(0) - after_part @ second.mean(0) + (centre_x @ a - centre_y @ b) / deviation
+    return Variates(np.hstack([before_part, -after_part]), shift, chi2, weight, scale, rho, rounds)
 
 
-def _tail(freedom: int) -> Callable[[Array], Array]:
+def quiet_scale(chi2: Array, freedom: int) -> float:
+    """What χ² is divided by, so that the scene's lower quartile is that of theory; at least 1."""
+    return max(1.0, float(np.quantile(chi2, QUIET) / (2 * special.gammaincinv(freedom / 2, QUIET))))
+
+
+def tail_of(freedom: int) -> Callable[[Array], Array]:
     """The χ² tail from a table (error under 1e-5): the function itself would be a third of the fit."""
     at = np.linspace(0, float(special.chdtri(freedom, 1e-9)), 4096)
     table = special.chdtrc(freedom, at)
@@ -188,11 +210,15 @@ def harmonised(first: Array, second: Array, weight: Array) -> tuple[Array, Array
     return gain, offset
 
 
+def varies(values: Array) -> bool:
+    return _whitening(values).shape[1] > 0
+
+
 def _without_variation(first: Array, second: Array, bands: Bands) -> IRMADModel | Blank:
     """Two even images are alike whatever their level; an even one beside a picture tells nothing."""
-    if any(_whitening(values).shape[1] for values in (first, second)):
+    if varies(first) or varies(second):
         return Blank(bands, "irmad", VERSION, {"state": "no_variation", "sample": len(first)})
     count = len(bands.names)
     report = {"state": "even", "sample": len(first), "iterations": 0, "threshold": 0.0}
-    flat = np.zeros((1, 2 * count), np.float32)
-    return IRMADModel(bands, flat, np.zeros(1, np.float32), np.ones(count), np.zeros(count), report)
+    flat = Forms(np.zeros((0, 2 * count), np.float32), np.zeros(0, np.float32))
+    return IRMADModel(bands, flat, np.ones(count), np.zeros(count), report)

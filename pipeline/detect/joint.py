@@ -100,15 +100,62 @@ def stride(shape: tuple[int, int]) -> int:
     return max(1, held // SAMPLE_PIXELS)
 
 
-def sampled_pixels(
-    before: Pixels, after: Pixels, bands: Bands, progress: Progress | None = None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(pixel, band) of both dates: a systematic sample of the jointly clear pixels, the same on every run."""
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A piece of both images: before, after: (band, y, x); clear: (y, x), jointly, grown."""
+
+    before: NDArray[np.float32]
+    after: NDArray[np.float32]
+    clear: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """first, second: (pixel, band) of both dates: a systematic sample of the jointly clear pixels. blocks: pieces of
+    the same tiles for what needs a pixel's surroundings; of a small image all of it."""
+
+    first: NDArray[np.float64]
+    second: NDArray[np.float64]
+    blocks: list[Block]
+
+
+WHOLE_PIXELS = 2_000_000
+"""Up to so many pixels the blocks are the image itself."""
+BLOCK, PITCH = 48, 128
+"""Of larger ones: side of a block, and from one to the next within a tile."""
+
+
+def sampled(
+    before: Pixels, after: Pixels, bands: Bands, progress: Progress | None = None, *, blocks: bool = True
+) -> Sampled:
+    """The same on every run."""
     step = stride(size(before))
-    firsts, seconds, phase = [], [], 0
+    whole = size(before)[0] * size(before)[1] <= WHOLE_PIXELS
+    firsts, seconds, pieces, phase = [], [], [], 0
     for joint in sample(before, after, bands, progress):
-        places = np.flatnonzero(quality.clear(joint.quality))
+        clear = quality.clear(joint.quality)
+        places = np.flatnonzero(clear)
         places, phase = places[-phase % step :: step], phase + len(places)
         firsts.append(joint.before.reshape(len(bands.names), -1)[:, places].T)
         seconds.append(joint.after.reshape(len(bands.names), -1)[:, places].T)
-    return np.concatenate(firsts).astype(np.float64), np.concatenate(seconds).astype(np.float64)
+        if blocks:
+            pieces += list(_blocks(joint, clear, whole))
+    return Sampled(np.concatenate(firsts).astype(np.float64), np.concatenate(seconds).astype(np.float64), pieces)
+
+
+def _blocks(joint: Joint, clear: NDArray[np.bool_], whole: bool) -> Iterator[Block]:
+    rows, columns = clear.shape
+    tops, lefts = (range(0, 1) if whole else range(0, side, PITCH) for side in (rows, columns))
+    for top in tops:
+        for left in lefts:
+            part = (slice(None), slice(None)) if whole else (slice(top, top + BLOCK), slice(left, left + BLOCK))
+            if clear[part].any():
+                yield Block(joint.before[:, *part].copy(), joint.after[:, *part].copy(), clear[part].copy())
+
+
+def sampled_pixels(
+    before: Pixels, after: Pixels, bands: Bands, progress: Progress | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``sampled`` without blocks."""
+    found = sampled(before, after, bands, progress, blocks=False)
+    return found.first, found.second
