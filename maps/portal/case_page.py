@@ -1,4 +1,4 @@
-"""[io] What the page of a case shows in the portal: names, chips by address, the last check of the ledger."""
+"""[io] What the page of a case shows in the portal: names, and chips by address."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import json
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,6 +23,7 @@ from maps.case_story import case_page
 from maps.chips import Chip
 from maps.gather import CHIP_PX, Gathered
 from maps.portal.access import NotThere, Person
+from maps.portal.checks import last_check
 from maps.portal.office import Office
 from maps.publish import Surroundings
 from pipeline.cases import tables
@@ -136,32 +136,3 @@ def file_held(office: Office) -> Callable[[str], bool]:
             return False
 
     return held
-
-
-# the last check of the whole ledger
-
-
-def check_now(office: Office) -> Any:
-    """Verify the ledger and keep what came of it. Raises: LedgerDamaged where it cannot be read to its end."""
-    found = office.ledger.verify()
-    held = {
-        "ok": found.ok,
-        "events": found.events,
-        "first_bad": found.first_bad,
-        "head": str(found.head or ""),
-        "clock_back": list(getattr(found, "clock_back", ()) or ()),
-        "at": office.clock().isoformat(),
-    }
-    path = office.root / "cache" / "verified.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, json.dumps(held).encode())
-    return found
-
-
-def last_check(office: Office) -> Any:
-    """``ledger.Verified`` as it was kept, with ``at``; None before the first."""
-    try:
-        held: Mapping[str, Any] = json.loads((office.root / "cache" / "verified.json").read_bytes())
-        return SimpleNamespace(**{**held, "at": datetime.fromisoformat(held["at"])})
-    except (FileNotFoundError, ValueError, KeyError):
-        return None

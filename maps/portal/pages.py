@@ -8,11 +8,11 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
-import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
@@ -21,11 +21,10 @@ from geodata.atomic import write_bytes
 from geodata.errors import GengXunError
 from geodata.words import both, tr
 from maps import assets, style
-from maps.portal import access
+from maps.portal import access, record
 from maps.portal.access import NotThere, Person, office_of
 from maps.portal.badges import badges
-from pipeline.cases import tables
-from pipeline.cases.database import reading
+from maps.portal.checks import standing
 
 __all__ = ["PortalFrame", "csrf_field", "lang_of", "office_of", "problem", "render", "script"]
 
@@ -54,13 +53,14 @@ def lang_of(request: Request) -> str:
 @dataclass(frozen=True)
 class PortalFrame(style.Frame):
     """path: of the address, without its first slash. query: what stands behind "?", less the language.
-    waiting: nav → how many wait there for this person."""
+    waiting: nav → how many wait there for this person. checked_at: when the ledger was last checked."""
 
     person: Person | None = None
     query: str = ""
     same_href: bool = False
     csrf: str = ""
     waiting: Mapping[str, int] = field(default_factory=dict)
+    checked_at: datetime | None = None
 
     portal = True
 
@@ -109,12 +109,14 @@ def frame_of(
     never repeats its address."""
     office = office_of(request)
     kept = [(k, v) for k, v in request.query_params.multi_items() if k not in ("lang", "token")]
+    last = record.last(office) if person else None
+    stands = standing(office, last)
     return PortalFrame(
         path=request.url.path.lstrip("/"),
         lang=lang_of(request),
         scope=office.name or both("not named"),
-        as_of=_latest(request) if person else None,
-        verified=None,
+        as_of=last.at if last else None,
+        verified=stands.intact,
         assets=assets.names(),
         software_version=office.version,
         nav=nav,
@@ -122,6 +124,7 @@ def frame_of(
         query=urlencode(kept),
         same_href=same_href,
         csrf=csrf,
+        checked_at=stands.checked_at,
         waiting={} if same_href else badges(office, person),  # an error page asks for no more than it must
     )
 
@@ -244,15 +247,3 @@ def says(
         return JSONResponse(document | ({"number": number} if number else {}), status, headers)
     lines = (title, text, *((kept,) if kept else ()))
     return render(request, "error.html.j2", status=status, same_href=True, headers=headers, lines=lines, number=number)
-
-
-def _latest(request: Request) -> Any:
-    """When the last event was written."""
-    events = tables.events.c
-    with reading(office_of(request).ledger.engine) as connection:
-        at = connection.execute(sa.select(events.at).order_by(events.seq.desc()).limit(1)).scalar()
-    if isinstance(at, str):
-        from datetime import datetime
-
-        return datetime.fromisoformat(at)
-    return at

@@ -18,8 +18,9 @@ from maps.portal import pages
 from maps.portal.access import Form, NotThere, Person, allowed, case_of, office_of
 from maps.portal.case_forms import forms, impossible
 from maps.portal.case_list import by_status, rows_shown
-from maps.portal.case_page import check_now, chip_of, file_held, page_of
+from maps.portal.case_page import chip_of, file_held, page_of
 from maps.portal.casework import Overtaken, Sent, done_words, sent, take
+from maps.portal.checks import check_now
 from maps.portal.form_parts import Asking
 from maps.portal.imagery import around
 from maps.portal.office import Office

@@ -43,7 +43,8 @@ def show(request: Request, person: Looking) -> Response:
     ready = shelf_of(office).ready(person, lang)
     waits = turns(person, ready, lang)
     frame = pages.frame_of(request, person, "overview")
-    tag = _tag(ready.tag, lang, person, waits, str(frame.assets), str(request.query_params))
+    bar = frame.verified, frame.checked_at, frame.waiting
+    tag = _tag(ready.tag, lang, person, waits, bar, str(frame.assets), str(request.query_params))
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers={**ASK_AGAIN, "etag": tag})
     given, first = request.query_params, ""

@@ -16,7 +16,7 @@ from geodata.words import both, language, tr
 from maps import stats_page
 from maps.portal import record
 from maps.portal.access import Person, allowed, office_of, rows_of, wants_json
-from maps.portal.case_page import last_check
+from maps.portal.checks import standing
 from maps.portal.office import Office
 from maps.portal.pages import render
 from maps.portal.shelf import shelf_of
@@ -44,10 +44,8 @@ def stats(request: Request, person: Annotated[Person, Depends(allowed("stats"))]
         lawful, problem = {}, problem or tr(error.msgid, language(), **error.fields)
     if person.districts:
         lawful = {key: m2 for key, m2 in lawful.items() if key[0].startswith(person.districts)}
-    last, checked = record.last(office), last_check(office)
-    # an older check proves no later entry
-    fresh = checked is not None and last is not None and checked.head == last.hash
-    intact = bool(checked.ok) if checked is not None and (fresh or not checked.ok) else None
+    last = record.last(office)
+    intact = standing(office, last).intact
 
     def made() -> stats_page.StatsPage:
         return stats_page.stats_page(
