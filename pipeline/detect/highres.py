@@ -1,0 +1,285 @@
+"""What was built between two dates of fine images (metres and less), from three or four bands.
+
+In fine images nearly everything differs between dates; what helps is the direction of a difference:
+built ground is brighter, bluer and more structured than what it replaced. Of each date the index
+of ``builtup`` is taken, smoothed widely, in units of its own spread over the scene (both dates
+together). Change is where it rises by one such deviation and is not low afterwards, near a place where
+it rises by one and a half (two thresholds, as Canny 1986 joins edges). Nothing is divided by the
+spread of the differences: a pair in which little happened has little change. Where there is an infrared
+band, ground that is green afterwards was not built on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from geodata.scene import Pixels
+from pipeline import quality
+from pipeline.detect.builtup import F32, Index, Mask, Roles, Scales, blurred, cue_weights, roles, scales
+from pipeline.detect.irmad import harmonised
+from pipeline.detect.joint import Joint, sample
+from pipeline.detect.protocol import Bands, Blank, Progress
+
+VERSION = "1"
+RISE, SURE_RISE, LEVEL = 1.0, 1.5, -0.5
+"""Change: the index rises by RISE to above LEVEL, with a rise of SURE_RISE within reach; in scene deviations about
+the scene's mean. Plain numbers that stand for "clearly more than the scene varies", fitted to nothing."""
+BARE_NDVI, NDVI_STEP = 0.2, 0.1
+"""What is greener than the first (Sobrino, Jiménez-Muñoz and Paolini 2004) was not built on; the score falls by
+one threshold in the second."""
+FLAT = 0.25
+"""A cue's spread after smoothing is taken for at least so much of that before: what is mostly noise has little say."""
+NOISE = 0.7
+"""The index's own spread is taken for at least so much of the noise of single pixels. White noise smoothed by the
+least kernel, two dates' difference, then has a deviation of 0.28: RISE is 3.5 of them."""
+ROUNDS = 2
+"""Fitted to all, then to what did not change by the first."""
+HELD_TILES, HELD_SIDE = 16, 256
+"""Of more tiles than the first, the middle of the second's side each is held for the fit: 100 MB at most."""
+CLIPPED = 0.005
+"""Share of a band's pixels at either end that mean and deviation take as no more extreme than the rest."""
+COLUMNS = 2048
+FEWEST = 100
+STEEPNESS = math.log(4)
+"""Score by distance from the decision: 0.8 where the rise is twice the threshold."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class HighResModel:
+    bands: Bands
+    indices: tuple[Index, Index]
+    scales: Scales
+    roles: Roles
+    gain: Array
+    offset: Array
+    report: dict[str, Any]
+    method: str = "highres"
+    version: str = VERSION
+
+    @property
+    def halo(self) -> int:
+        return self.scales.halo
+
+    def score(self, before: F32, after: F32, clear: Mask) -> F32:
+        out = np.empty(clear.shape, np.float32)
+        for start in range(0, clear.shape[1], COLUMNS):
+            stop = min(start + COLUMNS, clear.shape[1])
+            left = min(start, self.halo)
+            part = slice(start - left, stop + self.halo)
+            found = self._strength(before[:, :, part], after[:, :, part], np.ascontiguousarray(clear[:, part]))
+            out[:, start:stop] = found[:, left : left + stop - start]
+        out -= 1
+        out *= np.float32(-STEEPNESS)
+        np.exp(out, out=out)
+        out += 1
+        return np.divide(np.float32(1), out, out=out)
+
+    def rise(self, before: F32, after: F32, clear: Mask) -> tuple[F32, F32]:
+        """(rise of the index, AFTER's index), smoothed, both (y, x) in scene deviations."""
+        first, second = (
+            blurred(index(values, clear), clear, self.scales.blur)
+            for index, values in zip(self.indices, (before, after), strict=True)
+        )
+        return np.subtract(second, first, out=first), second
+
+    def _strength(self, before: F32, after: F32, clear: Mask) -> F32:
+        """(y, x): 1 where the decision is made; NaN nowhere."""
+        rise, level = self.rise(before, after, clear)
+        rise *= np.float32(1 / RISE)
+        level += np.float32(1 - LEVEL)
+        np.minimum(rise, level, out=rise)
+        if self.roles.red is not None and self.roles.infrared is not None:
+            np.minimum(rise, self._bareness(after, clear, self.roles.red, self.roles.infrared), out=rise)
+        rise[~clear] = -9
+        side = 2 * self.scales.reach + 1
+        near = cv2.dilate(rise, np.ones((side, side), np.uint8))
+        np.multiply(near, np.float32(RISE / SURE_RISE), out=near)
+        np.minimum(rise, near, out=rise)
+        return np.clip(rise, -9, 9, out=rise)
+
+    def _bareness(self, after: F32, clear: Mask, red: int, infrared: int) -> F32:
+        """1 at BARE_NDVI, more where there is less green."""
+        low, high = (
+            blurred(np.where(clear, after[band], np.float32(0)), clear, self.scales.blur) for band in (red, infrared)
+        )
+        ndvi = (high - low) / np.maximum(high + low, np.float32(1e-6))
+        return np.float32(1 + BARE_NDVI / NDVI_STEP) - ndvi * np.float32(1 / NDVI_STEP)
+
+
+@dataclass(frozen=True)
+class HighRes:
+    name: str = "highres"
+    version: str = VERSION
+
+    def fit(
+        self, before: Pixels, after: Pixels, bands: Bands, progress: Progress | None = None
+    ) -> HighResModel | Blank:
+        tiles = _held(sample(before, after, bands, progress))
+        count = sum(int(np.count_nonzero(tile.clear)) for tile in tiles)
+        if count < FEWEST:
+            return Blank(bands, "highres", VERSION, {"state": "too_few_pixels", "sample": count})
+        return fitted(tiles, bands, ground_sampling_m(before.geobox))
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """dates: BEFORE and AFTER, (band, y, x)."""
+
+    dates: tuple[F32, F32]
+    clear: Mask
+
+    def middle(self) -> Tile:
+        rows, columns = (
+            slice(max(0, (n - HELD_SIDE) // 2), max(0, (n - HELD_SIDE) // 2) + HELD_SIDE) for n in self.clear.shape
+        )
+        first, second = (values[:, rows, columns].copy() for values in self.dates)
+        return Tile((first, second), self.clear[rows, columns].copy())
+
+
+def _held(joints: Iterable[Joint]) -> list[Tile]:
+    tiles: list[Tile] = []
+    for joint in joints:
+        tiles.append(Tile((joint.before, joint.after), quality.clear(joint.quality)))
+        if len(tiles) == HELD_TILES + 1:
+            tiles = [tile.middle() for tile in tiles]
+        elif len(tiles) > HELD_TILES:
+            tiles[-1] = tiles[-1].middle()
+    return [tile for tile in tiles if tile.clear.any()]
+
+
+def ground_sampling_m(geobox: GeoBox) -> float | None:
+    """Geometric mean of both sides of a pixel; None without a coordinate system."""
+    if geobox.crs is None:
+        return None
+    affine = geobox.affine
+    area = abs(affine.a * affine.e - affine.b * affine.d)
+    if geobox.crs.geographic:
+        bounds = geobox.boundingbox
+        return math.sqrt(area * math.cos(math.radians((bounds.bottom + bounds.top) / 2))) * 111_000
+    return math.sqrt(area)
+
+
+def fitted(tiles: list[Tile], bands: Bands, gsd_m: float | None = None) -> HighResModel | Blank:
+    at, role = scales(gsd_m), roles(bands.names)
+    ones, zeros = np.ones(len(bands.names)), np.zeros(len(bands.names))
+    quiet = [tile.clear for tile in tiles]
+    for _ in range(ROUNDS):
+        units = [_units(_picked(tiles, date, quiet)[list(role.visible)]) for date in (0, 1)]
+        if not all(scale.any() for scale, _ in units):
+            return _without_variation(units, bands, at, role, sum(int(mask.sum()) for mask in quiet))
+        indices, found = _joined(units, tiles, quiet, role, at)
+        model = HighResModel(bands, indices, at, role, ones, zeros, found)
+        quiet = [tile.clear & (np.abs(model.rise(*tile.dates, tile.clear)[0]) < RISE) for tile in tiles]
+    return _told(model, tiles, quiet, gsd_m)
+
+
+def _picked(tiles: list[Tile], date: int, masks: list[Mask], step: int = 1) -> F32:
+    """(band, pixel) of the masks."""
+    return np.concatenate([t.dates[date][:, m][:, ::step] for t, m in zip(tiles, masks, strict=True)], axis=1)
+
+
+def _units(values: F32) -> tuple[F32, F32]:
+    """(scale, offset) by band: to mean 0 and deviation 1; scale 0 for a band that does not vary."""
+    low, high = np.quantile(values, (CLIPPED, 1 - CLIPPED), axis=1)
+    inside = np.clip(values, low[:, None], high[:, None]).astype(np.float64)
+    mean, spread = inside.mean(axis=1), inside.std(axis=1)
+    varies = spread > 1e-6 * np.maximum(np.abs(inside).max(axis=1), 1e-12)
+    scale = np.where(varies, 1 / np.where(varies, spread, 1), 0)
+    return scale.astype(np.float32), (-mean * scale).astype(np.float32)
+
+
+def _joined(
+    units: list[tuple[F32, F32]], tiles: list[Tile], quiet: list[Mask], role: Roles, at: Scales
+) -> tuple[tuple[Index, Index], dict[str, Any]]:
+    """Both dates' indices in units of the spread that they have over the scene, smoothed."""
+    weights = cue_weights(role)
+    plain = [Index(role.visible, scale, offset, at.lines, np.zeros_like(scale)) for scale, offset in units]
+    cues = [[index.cues(tile.dates[date], tile.clear, weights) for tile in tiles] for date, index in enumerate(plain)]
+    raw = [np.concatenate([c[:, t.clear] for c, t in zip(one, tiles, strict=True)], axis=1) for one in cues]
+    steps = [np.concatenate([_steps(c, t.clear) for c, t in zip(one, tiles, strict=True)], axis=1) for one in cues]
+    smooth = [
+        np.concatenate(
+            [np.stack([blurred(cue, t.clear, at.blur)[t.clear] for cue in c]) for c, t in zip(one, tiles, strict=True)],
+            axis=1,
+        )
+        for one in cues
+    ]
+    before_var, after_var = (np.var(part, axis=1, dtype=np.float64) for part in smooth)
+    least = FLAT * np.sqrt(sum(np.var(part, axis=1, dtype=np.float64) for part in raw) / 2)
+    spread = np.maximum(np.sqrt((before_var + after_var) / 2), least)
+    unit = np.divide(1, spread, out=np.zeros_like(spread), where=spread > 1e-6)
+    first, second = (unit @ values for values in smooth)
+    noise = max(1.4826 / math.sqrt(2) * float(np.median(np.abs(unit @ values))) for values in steps)
+    whole = max(math.sqrt((float(first.var()) + float(second.var())) / 2), NOISE * noise) or 1.0
+    # what the quiet ground did in common (season, light) is no change of any place
+    still = np.concatenate([mask[tile.clear] for mask, tile in zip(quiet, tiles, strict=True)])
+    common = float(np.median((second - first)[still])) if still.any() else 0.0
+    middle = (float(first.mean()) + float(second.mean()) - common) / 2
+    before, after = (
+        replace(
+            index,
+            weights=(unit[:-1] @ weights / whole).astype(np.float32),
+            structure=np.float32(unit[-1] / whole),
+            constant=np.float32(-(middle + taken) / whole),
+        )
+        for index, taken in zip(plain, (0.0, common), strict=True)
+    )
+    found = {"spread": [round(float(value), 6) for value in spread], "common_rise": round(common / whole, 6)}
+    return (before, after), found
+
+
+def _steps(cues: F32, clear: Mask) -> F32:
+    """(cue, pair): from each clear pixel to its clear neighbour; one 0 where there is none."""
+    both = clear[:, 1:] & clear[:, :-1]
+    return np.diff(cues, axis=2)[:, both] if both.any() else np.zeros((len(cues), 1), np.float32)
+
+
+def _told(model: HighResModel, tiles: list[Tile], quiet: list[Mask], gsd_m: float | None) -> HighResModel:
+    """With gain and offset from the pixels that did not change, and the report."""
+    count = sum(int(np.count_nonzero(tile.clear)) for tile in tiles)
+    changed = sum(
+        int(np.count_nonzero((model.score(*tile.dates, tile.clear) >= np.float32(0.5)) & tile.clear)) for tile in tiles
+    )
+    still = sum(int(np.count_nonzero(mask)) for mask in quiet)
+    gain, offset = model.gain, model.offset
+    if still:
+        step = max(1, still // 100_000)
+        first, second = (_picked(tiles, date, quiet, step).T.astype(np.float64) for date in (0, 1))
+        gain, offset = harmonised(first, second, np.ones(len(first)))
+    report = {
+        "state": "fitted",
+        "sample": count,
+        "iterations": ROUNDS,
+        "threshold": RISE,
+        "threshold_rule": f"index rises by {RISE:g} scene deviation, {SURE_RISE:g} near by, to above {LEVEL:g}",
+        "gsd_m": None if gsd_m is None else round(gsd_m, 4),
+        "lines_px": list(model.scales.lines),
+        "blur_px": round(model.scales.blur, 3),
+        "reach_px": model.scales.reach,
+        **model.report,
+        "change_share_of_sample": round(changed / count, 6),
+    }
+    return replace(model, gain=gain, offset=offset, report=report)
+
+
+def _without_variation(
+    units: list[tuple[F32, F32]], bands: Bands, at: Scales, role: Roles, count: int
+) -> HighResModel | Blank:
+    """Two even images are alike whatever their level; an even one beside a picture tells nothing."""
+    if any(scale.any() for scale, _ in units):
+        return Blank(bands, "highres", VERSION, {"state": "no_variation", "sample": count})
+    nothing = np.zeros(len(role.visible), np.float32)
+    index = Index(role.visible, nothing, nothing, at.lines, nothing)
+    report = {"state": "even", "sample": count, "iterations": 0, "threshold": 0.0}
+    ones = np.ones(len(bands.names))
+    return HighResModel(bands, (index, index), at, role, ones, np.zeros(len(ones)), report)
