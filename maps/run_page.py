@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from geodata.area import mu
 from geodata.words import language
 from maps import assets
 from maps.run_parts import Alignment, RunPage, TownshipRow
@@ -86,8 +87,6 @@ def bar(count: int, most: int) -> float:
 
 def much(m2: float, lang: str) -> str:
     """亩, from 10,000 on in 万亩: 198.6 万亩."""
-    from geodata.area import mu
-
     if lang == "zh" and mu(m2) >= 10_000:
         return f"{mu(m2) / 10_000:,.2f} 万亩"
     return f"{mu_text(m2)} {'亩' if lang == 'zh' else 'mu'}"

@@ -18,6 +18,7 @@ from maps.style import UNSEEN, m2_text, mu_text
 from pipeline import triage
 from pipeline.flags import Flag
 from pipeline.inspection import Inspection, Step
+from pipeline.plain import to_plain
 
 TIES = 96
 SEASON_DAYS = 30
@@ -97,6 +98,7 @@ def run_page(
         finished_at=finished_at,
         duration_s=sum(inspection.timings_s.values()),
         method=f"{inspection.method} {inspection.method_version}".strip(),
+        method_reason=inspection.detection.get("method_reason"),
         version=version,
         before=before,
         after=after,
@@ -315,6 +317,4 @@ def _advice(farmland_m2: float, share: float, changes: int) -> Text:
 
 def plain(page: RunPage) -> dict[str, Any]:
     """All that the page says, as JSON values."""
-    from pipeline.plain import to_plain
-
     return {**to_plain(page), "adds_up": page.adds_up}

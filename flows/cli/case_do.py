@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from flows import settings
 from flows.cli import Command, case_words, emit, say
 from flows.cli.case_now import now_of, show_now
 from flows.cli.data import JSON
+from geodata.days import day_of
 from geodata.errors import InputError, MissingOption
 from geodata.words import language, tr
 from pipeline.cases.case import Case
@@ -94,7 +96,7 @@ def act(office: settings.Workspace, asked: Asked) -> dict[str, Any]:
     """
     with office.ledger as ledger:
         case = ledger.case(asked.number)
-        rules = office.rules(_today())
+        rules = office.rules(day_of(datetime.now(UTC)))
         given = typed(asked.kind, dict(asked.given), rules, _due(case, asked.part))
         if asked.kind is Kind.SPLIT:
             given |= _split(office, case, asked)
@@ -115,14 +117,6 @@ def act(office: settings.Workspace, asked: Asked) -> dict[str, Any]:
             version = None if asked.version is None else asked.version + fresh
             events.append(_act(ledger, asked, given, version))
         return _told(ledger.case(asked.number), asked, events, kept)
-
-
-def _today() -> Any:
-    from datetime import UTC, datetime
-
-    from geodata.days import day_of
-
-    return day_of(datetime.now(UTC))
 
 
 def _due(case: Case, part: str) -> Mapping[str, Any] | None:

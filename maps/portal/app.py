@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import secrets
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -105,8 +106,6 @@ def refused(request: Request) -> Response:
 
 
 def not_signed_in(request: Request, error: Exception) -> Response:
-    from urllib.parse import quote
-
     if wants_json(request) or request.method not in ("GET", "HEAD"):
         ogc = request.url.path.startswith("/ogc")
         headers = {"www-authenticate": 'Basic realm="gengxun", charset="UTF-8"' if ogc else 'Bearer realm="gengxun"'}

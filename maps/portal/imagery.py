@@ -22,7 +22,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geodata import tiles
 from geodata.atomic import write_bytes
-from geodata.chips import crop_pair
+from geodata.chips import crop, crop_pair
 from geodata.errors import InputError
 from geodata.scene import Scene
 from maps import chips
@@ -96,8 +96,6 @@ class Imagery:
         """A small picture of the whole scene."""
 
         def make() -> list[bytes]:
-            from geodata.chips import crop
-
             with self._lock:
                 pixels = self._open[scene]
             chip = crop(pixels, footprint(scene).bounds, SCENE_PX)
