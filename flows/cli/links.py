@@ -14,7 +14,7 @@ from geodata import atomic
 from geodata.errors import InputError
 from geodata.words import tr
 from maps import style
-from maps.portal import link_keys, links, message
+from maps.portal import link_keys, link_makers, links, message
 
 
 @click.group(cls=Group, help=tr("Field links: one for a phone, for some cases, for some days."))
@@ -49,7 +49,7 @@ def new(cases: tuple[str, ...], to: str, days: float | None, by: str, qr: Path |
         if qr is not None:
             atomic.write_bytes(qr, links.qr_svg(address).encode())
         if as_json:
-            emit({**links.to_json(made, now), "address": address, "qr": str(qr) if qr else None, "sent": send})
+            emit({**links.to_json(made, "live"), "address": address, "qr": str(qr) if qr else None, "sent": send})
         else:
             click.echo(address)
             say(tr("For {to}, until {at}; the address is shown this once.", to=made.to,
@@ -62,16 +62,16 @@ def new(cases: tuple[str, ...], to: str, days: float | None, by: str, qr: Path |
 @click.option("--case", "number", metavar="NUMBER", help=tr("Only of this case."))
 @JSON
 def list_(number: str | None, as_json: bool) -> None:
-    office, now = settings.find(), datetime.now(UTC)
-    store = serve.store_of(office)
-    found = links.of_case(store, number) if number else links.every(store)
+    office = serve.office_of(settings.find())
+    found = links.of_case(office.store, number) if number else links.every(office.store)
     if as_json:
-        return emit([links.to_json(one, now) for one in found])
-    states = {"live": tr("open"), "expired": tr("ended"), "revoked": tr("revoked")}
+        return emit([links.to_json(one, link_makers.state(office, one)) for one in found])
+    states = {"live": tr("open"), "expired": tr("ended"), "revoked": tr("revoked"),
+              "refused": tr("refused: its maker may no longer give it")}  # fmt: skip
     for one in found:
         opened = tr("{n} devices", n=one.opened)
         click.echo(
-            f"{one.id}  {states[one.state(now)]}  {one.to}  {style.moment(one.expires_at)}  {opened}  "
+            f"{one.id}  {states[link_makers.state(office, one)]}  {one.to}  {style.moment(one.expires_at)}  {opened}  "
             + " ".join(one.cases)
         )
 
@@ -86,7 +86,7 @@ def revoke(ids: tuple[str, ...], by: str, as_json: bool) -> None:
     unknown = [id for id in ids if not links.revoke(store, id, by=by, at=now)]
     if as_json:
         known = [links.one(store, id) for id in ids if id not in unknown]
-        emit([links.to_json(one, now) for one in known if one])
+        emit([links.to_json(one, one.state(now)) for one in known if one])
     if unknown:
         raise InputError("{ids}: there is no such link; see gengxun link list.", ids=", ".join(unknown))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -13,7 +14,9 @@ from geodata.words import Text, both
 from maps import style
 from maps.portal import links
 from maps.portal.access import address_of, office_of
+from maps.portal.link_makers import stands
 from maps.portal.links import COOKIE, BadLink, Guesses, Link, LinkOver
+from maps.portal.office import Office
 
 
 class Answered(Exception):
@@ -72,6 +75,11 @@ def over(link: Link, status: int = 410) -> Response:
     return answered(status, {**text, "expires_at": link.expires_at.isoformat()})
 
 
+def held_by(office: Office, link: str, cookie: str) -> Link:
+    """Raises: BadLink, LinkOver."""
+    return links.holder(office.store, link, cookie, at=office.clock(), stands=partial(stands, office))
+
+
 def holder(request: Request, link: str) -> Link:
     """Who holds the link. Raises: Answered."""
     cookie = request.cookies.get(COOKIE, "")
@@ -79,7 +87,7 @@ def holder(request: Request, link: str) -> Link:
         raise Answered(refused(request, guess=False))
     office = office_of(request)
     try:
-        return links.holder(office.store, link, cookie, at=office.clock())
+        return held_by(office, link, cookie)
     except BadLink:
         raise Answered(refused(request, guess=True)) from None
     except LinkOver as ended:

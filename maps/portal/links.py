@@ -14,7 +14,7 @@ import hmac
 import re
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -101,6 +101,10 @@ class Link:
         return "expired" if now >= self.expires_at else "live"
 
 
+Stands = Callable[[Link], bool]
+"""Whether the maker of a link may still give it (``link_makers.stands``)."""
+
+
 def make(
     store: Store, keys: LinkKeys, *, cases: Sequence[str], to: str, by: str, days: float, at: datetime
 ) -> tuple[Link, str]:
@@ -145,10 +149,12 @@ def revoke(store: Store, id: str, *, by: str, at: datetime) -> bool:
         return True
 
 
-def exchange(store: Store, keys: LinkKeys | None, id: str, secret: str, *, at: datetime, address: str) -> str:
+def exchange(
+    store: Store, keys: LinkKeys | None, id: str, secret: str, *, at: datetime, address: str, stands: Stands
+) -> str:
     """The cookie of one more device. Raises: BadLink, LinkOver."""
     link = _proved(store, keys, id, secret)
-    if link is None or link.revoked_at is not None:
+    if link is None or link.revoked_at is not None or not stands(link):
         raise BadLink
     if at >= link.expires_at:
         raise LinkOver(link)
@@ -163,13 +169,13 @@ def exchange(store: Store, keys: LinkKeys | None, id: str, secret: str, *, at: d
     return cookie
 
 
-def holder(store: Store, id: str, cookie: str, *, at: datetime) -> Link:
+def holder(store: Store, id: str, cookie: str, *, at: datetime, stands: Stands) -> Link:
     """The link that a device holds. Raises: BadLink, LinkOver."""
     held = (link_sessions.c.sha256 == _sha256(cookie)) & (link_sessions.c.link == id)
     with store.reading() as connection:
         session = connection.execute(sa.select(link_sessions.c.link).where(held)).scalar()
         found = _read(connection, links.c.id == id) if session else []
-    if not found or found[0].revoked_at is not None:
+    if not found or found[0].revoked_at is not None or not stands(found[0]):
         raise BadLink
     if at >= found[0].expires_at:
         raise LinkOver(found[0])
@@ -193,13 +199,13 @@ def of_case(store: Store, number: str) -> list[Link]:
         return _read(connection, links.c.id.in_(sa.select(link_cases.c.link).where(link_cases.c.case == number)))
 
 
-def to_json(link: Link, now: datetime) -> dict[str, object]:
-    """For ``--json`` and lists; the secret is not known here."""
+def to_json(link: Link, state: str) -> dict[str, object]:
+    """For ``--json`` and lists; the secret is not known here. state: of ``link_makers.state``."""
     return {
         "id": link.id,
         "to": link.to,
         "cases": list(link.cases),
-        "state": link.state(now),
+        "state": state,
         "made_by": link.made_by,
         "made_at": link.made_at.isoformat(),
         "expires_at": link.expires_at.isoformat(),

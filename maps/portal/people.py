@@ -100,11 +100,16 @@ def accounts(store: Store) -> list[Account]:
 
 def account(store: Store, name: str) -> Account:
     """Raises: InputError where there is none."""
+    found = account_or_none(store, name)
+    if found is None:
+        raise InputError("{name}: there is no such account; see: gengxun user list", name=name)
+    return found
+
+
+def account_or_none(store: Store, name: str) -> Account | None:
     with store.reading() as connection:
         row = connection.execute(sa.select(users).where(users.c.name == cleaned(name))).mappings().first()
-    if row is None:
-        raise InputError("{name}: there is no such account; see: gengxun user list", name=name)
-    return _account(row)
+    return None if row is None else _account(row)
 
 
 def disable(store: Store, name: str, *, at: datetime, by: str = "", disabled: bool = True) -> None:

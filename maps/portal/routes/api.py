@@ -199,12 +199,13 @@ def style(person: SignedIn) -> Response:
 @router.get("/links", responses={200: {"model": answers.Links}})
 def links(request: Request, person: Annotated[Person, of("links")]) -> Response:
     """Field links that were issued; secrets are not known here."""
+    from maps.portal import link_makers
     from maps.portal import links as register
 
     office = office_of(request)
     mine = {row["number"] for row in rows_of(office, person)} if person.districts else None
     held = [one for one in register.every(office.store) if mine is None or mine.issuperset(one.cases)]
-    return JSONResponse({"links": [register.to_json(one, office.clock()) for one in held]})
+    return JSONResponse({"links": [register.to_json(one, link_makers.state(office, one)) for one in held]})
 
 
 @router.get("/users", responses={200: {"model": answers.Users}})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -25,7 +26,8 @@ from maps.portal.access import address_of, office_of
 from maps.portal.arriving import MB, Arriving, disk_full
 from maps.portal.incoming import drain, json_body
 from maps.portal.lanes import Lane
-from maps.portal.link_door import Door, Held, answered, bad_link, guessed, over, refused
+from maps.portal.link_door import Door, Held, answered, bad_link, guessed, held_by, over, refused
+from maps.portal.link_makers import stands
 from maps.portal.links import COOKIE, BadLink, Link, LinkOver
 from maps.portal.package import Record, checked
 from maps.portal.sender import by_link
@@ -57,7 +59,7 @@ def page(request: Request, link: str) -> Response:
     if not cookie:
         return _door(request, 200)
     try:
-        links.holder(office.store, link, cookie, at=office.clock())
+        held_by(office, link, cookie)
     except BadLink:
         wait = guessed(request, link)
         return _door(request, 429 if wait else 403, {"retry-after": str(wait)} if wait else None)
@@ -97,7 +99,9 @@ def _exchange(request: Request, link: str, secret: str) -> Response:
         return refused(request, guess=True)
     keys, at = link_keys.keys_of(office.ledger, office.root), office.clock()
     try:
-        cookie = links.exchange(office.store, keys, link, secret, at=at, address=address_of(request))
+        cookie = links.exchange(
+            office.store, keys, link, secret, at=at, address=address_of(request), stands=partial(stands, office)
+        )
     except BadLink:
         return refused(request, guess=True)
     except LinkOver as ended:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -14,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from geodata.errors import InputError, WorkError
 from geodata.words import language, tr
 from maps import style
-from maps.portal import access, fielddata, fieldwork, link_keys, links, message, pages
+from maps.portal import access, fielddata, fieldwork, link_keys, link_makers, links, message, pages
 from maps.portal.access import NotThere, Person, allowed, case_of, checked_form, office_of
 from maps.portal.fieldwork import Answer
 from maps.portal.links import Link
@@ -25,7 +24,12 @@ from maps.portal.sender import Sender, by_link
 router = APIRouter()
 Allowed = Annotated[Person, Depends(allowed("links"))]
 Checked = Annotated[FormData, Depends(checked_form)]
-STATES: Mapping[str, str] = {"live": "open", "expired": "ended", "revoked": "revoked"}
+STATES: Mapping[str, str] = {
+    "live": "open",
+    "expired": "ended",
+    "revoked": "revoked",
+    "refused": "refused: its maker may no longer give it",
+}
 
 
 @router.get("/links")
@@ -163,7 +167,7 @@ def _sees(office: Office, person: Person, link: Link) -> bool:
 
 
 def _register(request: Request, person: Person, *, status: int = 200, **said: Any) -> Response:
-    office, now = office_of(request), office_of(request).clock()
+    office = office_of(request)
     areas: dict[str, bool] = {}
     if person.districts:
         areas = {row["number"]: person.sees(row) for row in office.ledger.rows()}
@@ -179,7 +183,7 @@ def _register(request: Request, person: Person, *, status: int = 200, **said: An
         person=person,
         nav="links",
         status=status,
-        links=[_row(one, now) for one in shown],
+        links=[_row(office, one) for one in shown],
         given=given,
         most_days=links.MOST_DAYS,
         notifies=office.notifies,
@@ -187,11 +191,12 @@ def _register(request: Request, person: Person, *, status: int = 200, **said: An
     )
 
 
-def _row(link: Link, now: datetime) -> dict[str, Any]:
+def _row(office: Office, link: Link) -> dict[str, Any]:
+    state = link_makers.state(office, link)
     return {
         "link": link,
-        "state": link.state(now),
-        "state_name": tr(STATES[link.state(now)]),
+        "state": state,
+        "state_name": tr(STATES[state]),
         "made": style.moment(link.made_at),
         "ends": style.moment(link.expires_at),
         "opened": style.moment(link.opened_at) if link.opened_at else "",

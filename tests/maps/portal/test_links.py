@@ -24,6 +24,7 @@ from tests.maps.portal.conftest import add_person, csrf, number
 from tests.maps.portal.field_phone import Phone, header, jpeg, new_link, record
 
 CASE, OTHER = number(3), number(2)
+FAR = "430382"
 BAD = (
     "none", "empty", "garbage", "too long", "truncated", "one letter changed", "forged", "another link's", "revoked",
     "expired", "another workspace's", "another purpose", "key taken away", "another store", "a session's", "a token's",
@@ -299,6 +300,48 @@ def test_a_link_that_is_guessed_from_everywhere_is_slowed_and_its_holder_is_not(
     with office.store.reading() as connection:  # what is over is not kept
         held = connection.exec_driver_sql("SELECT count(*) FROM attempts WHERE key LIKE 'guess %'").scalar()
     assert held == 2
+
+
+def test_a_link_gives_no_more_than_its_maker_may_give(
+    office: Office, new_client: Callable[..., TestClient], sign_in: Callable[..., TestClient]
+) -> None:
+    def made(role: str, districts: tuple[str, ...], name: str) -> tuple[Phone, str, Callable[[], int]]:
+        desk = sign_in(new_client(), role, districts, name)
+        form = {"csrf": desk.csrf, "case": CASE, "to": "李外业", "days": "3"}  # type: ignore[attr-defined]
+        address = re.search(r"/l/(\w+)/#(\w\S+)</textarea>", desk.post("/links/new", data=form).text)
+        assert address
+        phone = Phone(new_client(), address[1])
+        assert phone.open(address[2]).status_code == 204
+        content = jpeg(len(name))
+
+        def works() -> int:
+            codes = {phone.get("data.json").status_code, phone.get().status_code}
+            codes.add(phone.put(content, record(content, CASE)).status_code)
+            codes.add(Phone(new_client(), address[1]).open(address[2]).status_code)
+            return 200 if codes <= {200, 201, 204} else codes.pop() if len(codes) == 1 else 0
+
+        return phone, address[1], works
+
+    ends: list[tuple[str, tuple[str, ...], Any, Any]] = [
+        ("reviewer", (), lambda n: people.disable(office.store, n, at=office.clock()),
+         lambda n: people.disable(office.store, n, at=office.clock(), disabled=False)),
+        ("district_officer", ("430321",), lambda n: people.change(office.store, n, at=office.clock(), districts=(FAR,)),
+         lambda n: people.change(office.store, n, at=office.clock(), districts=("4303",))),
+        ("reviewer", (), lambda n: people.change(office.store, n, at=office.clock(), role="leader"),
+         lambda n: people.change(office.store, n, at=office.clock(), role="administrator")),
+    ]  # fmt: skip
+    admin = sign_in(new_client(), "administrator", name="管理员")
+    for n, (role, districts, end, back) in enumerate(ends):
+        name = "甲" * (n + 1)
+        _, id, works = made(role, districts, name)
+        assert works() == 200
+        end(name)
+        assert works() == 403
+        assert "its maker may no longer give it" in admin.get("/links").text
+        assert {one["id"]: one["state"] for one in admin.get("/api/links").json()["links"]}[id] == "refused"
+        back(name)
+        assert works() == 200
+        assert "its maker may no longer give it" not in admin.get("/links").text
 
 
 def test_a_new_key_leaves_links_be_and_a_key_taken_away_ends_them(office: Office, client: TestClient) -> None:
