@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from maps.portal.access import NotThere
+from maps.portal.access import NotThere, Person, areas_of
 from maps.portal.office import Office
 from pipeline.cases import tables
 from pipeline.cases.database import reading
 from pipeline.cases.heads import MARK_LENGTH
+from pipeline.cases.rows import on_day
 from pipeline.flags import Flag, from_json
 from pipeline.inspection import Inspection
 from pipeline.inspection import from_json as inspection_from
@@ -50,6 +51,13 @@ class Run:
     at: datetime
     flags: tuple[tuple[Flag, str], ...]
     codes: dict[str, dict[str, str]]
+
+
+def each_row(office: Office, person: Person) -> Iterator[dict[str, Any]]:
+    """The rows of the person's area as they stand today, a few at a time: however many there are, few are held."""
+    for area in areas_of(person):
+        for row in office.ledger.each_row(district=area):
+            yield on_day(row, office.today)
 
 
 def run(office: Office, id: str) -> Run:

@@ -154,7 +154,7 @@ def stats(
 ) -> Response:
     """Counts, areas, ages and rates of the cases found from ``since`` to ``until``."""
     office = office_of(request)
-    rows = [on_day(row, office.today) for row in rows_of(office, person)]
+    rows = record.each_row(office, person)
     return JSONResponse(statistics(rows, today=office.today, since=since, until=until))
 
 
@@ -162,8 +162,7 @@ def stats(
 def batches(request: Request, person: Annotated[Person, of("batches")]) -> Response:
     """Batches of clues from outside, and what became of them."""
     office = office_of(request)
-    rows = (on_day(row, office.today) for row in rows_of(office, person))
-    return JSONResponse({"batches": clues.batches(rows)})
+    return JSONResponse({"batches": clues.batches(record.each_row(office, person))})
 
 
 @router.get("/layers", responses={200: {"model": answers.Layers}})

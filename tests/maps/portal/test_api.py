@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance
 
 from maps.portal import people
 from maps.portal.routes.api import schema
+from pipeline.cases import tables
 from tests.maps.portal.conftest import OTHER, add_person, csrf, number
 
 
@@ -184,3 +186,22 @@ def test_no_request_makes_a_server_error(app, office, token) -> None:
         given(operation.as_strategy())(once)()
         done += 1
     assert done >= 19, "all addresses of the API and of OGC"
+
+
+def test_statistics_are_summed_row_by_row(client, office, token) -> None:
+    """4,000 rows of some 3 kB, and no more than a part of them held at once."""
+    header = token("leader")
+    small = client.get("/api/stats", headers=header).json()["total"]["found"]
+    with office.ledger.engine.begin() as connection:
+        kept = [dict(row) for row in connection.execute(tables.cases.select()).mappings()]
+        copies = [{**row, "number": f"{row['number']}-{n}"} for n in range(500) for row in kept]
+        connection.execute(tables.cases.insert(), copies)
+    size = sum(len(row["row"]) for row in copies)
+    tracemalloc.start()
+    try:
+        answer = client.get("/api/stats", headers=header)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert answer.json()["total"]["found"] == 501 * small
+    assert most < size
