@@ -45,6 +45,7 @@ def office_of(workspace: Workspace) -> Office:
         version=version("gengxun"),
         parks=workspace.parks,
         notifies=bool(workspace.settings.notify.urls),
+        visits_week=workspace.settings.case.visits_week,
     )
 
 

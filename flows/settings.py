@@ -36,7 +36,7 @@ name = ""                   # 辖区名称，显示在每页的页眉; shown in 
 parks = []                  # 园区，各写“代码 名称: 所辖乡镇代码”; parks, each as "430371 name: 430304001 430304002"
 
 [inspect]
-method = ""                 # irmad, logratio; empty: chosen by the bands of the pair
+method = ""                 # multispectral, irmad, highres, logratio; empty: chosen by the bands of the pair
 max_shift_px = 3.0          # 配准偏移超过它则不比对; a pair shifted by more is refused
 min_area_m2 = 0.0           # 最小图斑面积; 0: by the ground sampling distance of the scene
 
@@ -54,6 +54,7 @@ remind = "0 8 * * *"
 
 [case]
 remind_days = 7             # 提前几天提醒; a reminder names what is due within so many days
+visits_week = 0             # 一周能实地核查几处；0 为不说; ground checks a week, said beside new cases; 0: not said
 point_radius_m = 20.0       # 只有坐标点的线索按此半径成圆; a clue that is a point becomes a circle of it
 
 [ledger]
@@ -116,9 +117,11 @@ class Schedule:
 
 @dataclass(frozen=True)
 class CaseWork:
-    """remind_days: how far a reminder looks ahead. point_radius_m: of the circle that a clue without outline gets."""
+    """remind_days: how far a reminder looks ahead. visits_week: ground checks that the office manages, 0: not said.
+    point_radius_m: of the circle that a clue without outline gets."""
 
     remind_days: int = 7
+    visits_week: int = 0
     point_radius_m: float = 20.0
 
 

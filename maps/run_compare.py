@@ -1,11 +1,12 @@
-"""与上次比较: what an inspection flagged beside what the one before it on the same ground flagged. Pure."""
+"""与上次比较: what an inspection flagged beside what the one before it on the same ground flagged, and
+what a week can check. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
 
-from geodata.words import both
+from geodata.words import Text, both
 from maps.run_parts import Compared, ComparedFigure
 from pipeline.inspection import Inspection
 
@@ -32,6 +33,18 @@ def compared(
         new=tuple(sorted(here - there)),
         again=tuple(sorted(here & there)),
         gone=tuple(sorted(there - here)),
+    )
+
+
+def week(new: int, visits_week: int) -> Text:
+    """New cases of a run beside the ground checks of a week."""
+    if new <= visits_week:
+        return both("{new} new cases lie within the {visits} ground checks of a week.", new=new, visits=visits_week)
+    return both(
+        "{new} new cases are {more} more than the {visits} ground checks of a week; those of high confidence first.",
+        new=new,
+        more=new - visits_week,
+        visits=visits_week,
     )
 
 

@@ -42,7 +42,8 @@ class PortalSettings:
 @dataclass(frozen=True, eq=False)
 class Office:
     """parts_from: (case, part, path, *, crs, layer) → parts of a split. notify: (title, text) to the
-    channels that the settings name; does nothing where none is named. notifies: one is named."""
+    channels that the settings name; does nothing where none is named. notifies: one is named.
+    visits_week: ground checks that the office manages, 0: not said."""
 
     root: Path
     name: str
@@ -59,6 +60,7 @@ class Office:
     version: str
     parks: tuple[Park, ...] = ()
     notifies: bool = False
+    visits_week: int = 0
 
     @property
     def today(self) -> date:

@@ -19,7 +19,7 @@ from maps.portal.imagery import footprint, imagery_of
 from maps.portal.office import Office
 from maps.portal.pages import render
 from maps.portal.record import Run
-from maps.run_compare import compared
+from maps.run_compare import compared, week
 from maps.run_parts import Compared, RunPage
 
 router = APIRouter()
@@ -85,7 +85,10 @@ def one_run(request: Request, id: str, person: Opens) -> Response:
         version=office.version,
     )
     page = _here(page, person, len(found.flags) - len(flags))
-    page = dataclasses.replace(page, compared=_compared(office, person, found, scenes))
+    notes = page.notes
+    if office.visits_week > 0:
+        notes = (week(page.funnel[-1].count, office.visits_week), *notes)
+    page = dataclasses.replace(page, compared=_compared(office, person, found, scenes), notes=notes)
     if wants_json(request) or id.endswith(".json"):
         return JSONResponse(run_page.to_json(page))
     return render(request, "run.html.j2", person=person, nav="runs", **run_page.shown(page))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from starlette.testclient import TestClient
 
+from flows import serve
+from flows.settings import open_workspace
+from maps.portal.app import create_app
 from pipeline.cases.events import SYSTEM
 from tests.maps.portal.conftest import OTHER, number
 from tests.pipeline.invented_flags import flag, inspection
@@ -44,6 +49,22 @@ def test_a_run_says_what_is_new_again_and_gone_since_the_run_before(client, sign
     assert re.findall(r'data-compared="(\w+)">(\d+)<', page) == [("new", "1"), ("again", "2"), ("gone", "6")]
     assert f'href="/case/{NEW}"' in page
     assert "does not mean that the ground was put right" in page
+
+
+@pytest.mark.parametrize(
+    ("visits", "said"),
+    [(0, None), (8, "8 new cases lie within the 8 ground checks"), (5, "8 new cases are 3 more than the 5")],
+)
+def test_a_run_says_whether_a_week_can_check_what_is_new(office, new_client, sign_in, visits, said) -> None:
+    settings = office.root / "gengxun.toml"
+    written = settings.read_text(encoding="utf-8")
+    settings.write_text(written.replace("visits_week = 0", f"visits_week = {visits}"), encoding="utf-8")
+    told = dataclasses.replace(serve.office_of(open_workspace(office.root)), clock=office.clock)
+    client = TestClient(create_app(told), follow_redirects=False)
+    client.cookies.set("gx_lang", "en")
+    run = office.ledger.inspections()[0].id
+    page = sign_in(client, "remote_sensing").get(f"/runs/{run}").text
+    assert (said in page) if said else ("ground checks" not in page)
 
 
 def test_the_first_run_has_nothing_to_stand_beside(client, sign_in, office, second) -> None:
