@@ -16,6 +16,9 @@ from geodata.words import tr
 from maps import style
 from maps.portal import link_keys, link_makers, links, message
 
+NOBODY = "gengxun"
+"""As whom links are made where nobody is named."""
+
 
 @click.group(cls=Group, help=tr("Field links: one for a phone, for some cases, for some days."))
 def link() -> None:
@@ -26,7 +29,7 @@ def link() -> None:
 @click.option("--case", "cases", multiple=True, required=True, metavar="NUMBER", help=tr("A case; may be repeated."))
 @click.option("--to", required=True, metavar="NAME", help=tr("Who gets it; stands beside what is sent back."))
 @click.option("--days", type=float, metavar="N", help=tr("How long it lives; left out: as in gengxun.toml."))
-@click.option("--by", default="gengxun", metavar="NAME", help=tr("Who makes it."))
+@click.option("--by", default=NOBODY, metavar="NAME", help=tr("Who makes it."))
 @click.option("--qr", type=click.Path(path_type=Path), metavar="FILE", help=tr("Write its QR code there, as SVG."))
 @click.option("--send", is_flag=True, help=tr("Send it by the channels that [notify] names."))
 @JSON
@@ -54,6 +57,9 @@ def new(cases: tuple[str, ...], to: str, days: float | None, by: str, qr: Path |
             click.echo(address)
             say(tr("For {to}, until {at}; the address is shown this once.", to=made.to,
                    at=style.moment(made.expires_at)))  # fmt: skip
+            if by == NOBODY:
+                say(tr("Nobody is named as its maker; give --by: who makes a link does not accept what comes through"
+                       " it."))  # fmt: skip
         if send:  # last: whatever a channel says, the address has been shown
             serve.notifier(urls)(*message.of_link(ledger, made, address))
 
@@ -78,7 +84,7 @@ def list_(number: str | None, as_json: bool) -> None:
 
 @link.command("revoke", help=tr("End links now; what phones still hold stays there and can be exported."))
 @click.argument("ids", nargs=-1, required=True, metavar="ID…")
-@click.option("--by", default="gengxun", metavar="NAME", help=tr("Who revokes them."))
+@click.option("--by", default=NOBODY, metavar="NAME", help=tr("Who revokes them."))
 @JSON
 def revoke(ids: tuple[str, ...], by: str, as_json: bool) -> None:
     office, now = settings.find(), datetime.now(UTC)

@@ -30,6 +30,7 @@ def test_a_link_from_its_making_to_its_end(run: Any, office: Path, tmp_path: Pat
     plain = run("link", "new", "--case", FIRST, "--to", "李外业")
     assert plain.out.strip().startswith("http://127.0.0.1:8600/l/")
     assert len(plain.out.splitlines()) == 1
+    assert "Nobody is named as its maker; give --by" in plain.err
     listed = run("link", "list", "--json").json
     assert [(one["to"], one["cases"], one["state"], one["opened"]) for one in listed] == [
         ("李外业", [FIRST], "live", 0)
@@ -43,6 +44,7 @@ def test_a_link_from_its_making_to_its_end(run: Any, office: Path, tmp_path: Pat
     assert run("link", "new", "--case", FIRST, "--to", "乙", "--json").json["key"] == key
     assert len(links.every(store)) == 3
     store.close()
+    assert "maker" not in run("link", "new", "--case", FIRST, "--to", "李外业", "--by", "王复核").err
 
 
 @pytest.mark.parametrize(
