@@ -58,6 +58,21 @@ class Sent:
         return bool(self.photos or self.papers)
 
 
+@dataclass(frozen=True)
+class Again:
+    """A page is shown again because a form on it was refused: problem is the sentence for the form ``at`` (slug of
+    its event), where ``given`` stands as it was typed. status: of the answer."""
+
+    status: int = 200
+    problem: str = ""
+    at: str = ""
+    given: Sent | None = None
+
+
+FIRST = Again()
+"""Nothing was refused."""
+
+
 def sent(form: FormData) -> Sent:
     """Raises: InputError where the version is no number."""
     version = str(form.get("expect_version") or "")

@@ -12,19 +12,20 @@ from sqlalchemy.dialects.sqlite import insert
 from starlette.responses import RedirectResponse, Response
 
 from geodata.errors import InputError
-from geodata.words import tr
+from geodata.words import language, tr
 from maps import assets, case_map
 from maps.portal import pages
 from maps.portal.access import Form, NotThere, Person, allowed, case_of, office_of
 from maps.portal.case_forms import forms, impossible
 from maps.portal.case_list import by_status, rows_shown
 from maps.portal.case_page import chip_of, file_held, page_of
-from maps.portal.casework import Overtaken, Sent, done_words, sent, take
+from maps.portal.casework import FIRST, Again, Overtaken, done_words, sent, take
 from maps.portal.checks import check_now
 from maps.portal.form_parts import Asking
 from maps.portal.imagery import around
 from maps.portal.office import Office
 from maps.portal.paper_list import papers_of
+from maps.portal.routes.review import review_response
 from maps.portal.store import filters as saved
 from maps.portal.todo import todo
 from pipeline.cases.case import Stage, Status
@@ -155,18 +156,7 @@ def one_part(request: Request, number: str, part: int, person: Sees) -> Response
     return case_response(request, person, number, str(part))
 
 
-def case_response(
-    request: Request,
-    person: Person,
-    number: str,
-    part: str = "",
-    *,
-    status: int = 200,
-    problem: str = "",
-    at: str = "",
-    given: Sent | None = None,
-) -> Response:
-    """problem: the sentence for the form ``at`` (an event), where ``given`` is shown again."""
+def case_response(request: Request, person: Person, number: str, part: str = "", again: Again = FIRST) -> Response:
     office = office_of(request)
     case = case_of(office, person, number)
     if part and part not in {one.id for one in case.parts}:
@@ -175,8 +165,8 @@ def case_response(
     page = page_of(office, person, case, events, part)
     split, here = len(case.parts) > 1, case.part(part) if part or len(case.parts) == 1 else case.parts[0]
     asked = request.query_params
-    event = at or asked.get("do", "")
-    pick = (given.values.get("pick", "") if given else "") or asked.get("pick", "")
+    event = again.at or asked.get("do", "")
+    pick = (again.given.values.get("pick", "") if again.given else "") or asked.get("pick", "")
     address = f"/case/{number}" + (f"/{here.id}" if here.id and part else "")
     rules = office.rules(office.today)
     asking = Asking(case, here, person.role, rules, office.today, events, {event: pick}, papers(rules), address)
@@ -191,7 +181,7 @@ def case_response(
         "case.html.j2",
         person=person,
         nav="cases",
-        status=status,
+        status=again.status,
         case=case,
         part=part,
         forms=made,
@@ -199,8 +189,8 @@ def case_response(
         version=case.version,
         address=address,
         opened=event,
-        problem=problem,
-        given=given,
+        problem=again.problem,
+        given=again.given,
         done=_done(asked.get("done", ""), events),
         map_script=pages.script(request, str(values["map"].script)),
         files_shown=person.may("files"),
@@ -221,8 +211,6 @@ def _done(said: str, events: Any) -> str:
     event = next((one for one in events if str(one.seq) == seq), None)
     if event is None or kind not in set(Kind):
         return ""
-    from geodata.words import language
-
     return done_words(event, Kind(kind))[language()]
 
 
@@ -239,14 +227,11 @@ def do(request: Request, number: str, event: str, person: Sees, form: Form) -> R
         made = take(office, person, case, kind, given)
     except (StepRefused, InputError) as error:
         status = 409 if isinstance(error, StepRefused | Overtaken) else 422
-        sentence = tr(error.msgid, **error.fields)
+        again = Again(status, tr(error.msgid, **error.fields), event, given)
         if back == "review":
-            from maps.portal.routes.review import review_response
-
-            return review_response(request, person, number, given.part, status=status, problem=sentence, at=event,
-                                   given=given)  # fmt: skip
+            return review_response(request, person, number, given.part, again)
         here = given.part if given.part in {one.id for one in case.parts} else ""
-        return case_response(request, person, number, here, status=status, problem=sentence, at=event, given=given)
+        return case_response(request, person, number, here, again)
     known = given.part in {one.id for one in case.parts} and kind is not Kind.SPLIT
     part = f"/{given.part}" if given.part and known else ""
     return RedirectResponse(f"/case/{number}{part}?done={kind.value}.{made.seq}#done", 303)

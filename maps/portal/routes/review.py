@@ -15,7 +15,7 @@ from maps.portal import pages
 from maps.portal.access import NotThere, Person, allowed, case_of, office_of
 from maps.portal.case_forms import forms
 from maps.portal.case_page import file_held, page_of
-from maps.portal.casework import Sent
+from maps.portal.casework import FIRST, Again
 from maps.portal.form_parts import Asking, StepForm
 from maps.portal.imagery import around
 from maps.portal.reviewing import TABS, PhotoView, looked_scenes, pairs, photos, queue
@@ -55,18 +55,8 @@ def one(request: Request, number: str, person: Reviews) -> Response:
     return review_response(request, person, number, request.query_params.get("part", ""))
 
 
-def review_response(
-    request: Request,
-    person: Person,
-    number: str,
-    part: str = "",
-    *,
-    status: int = 200,
-    problem: str = "",
-    at: str = "",
-    given: Sent | None = None,
-) -> Response:
-    """problem: the sentence for the form ``at`` (accepted or returned), where ``given`` is shown again."""
+def review_response(request: Request, person: Person, number: str, part: str = "", again: Again = FIRST) -> Response:
+    """part: "" the first that was reported."""
     if not person.may("review"):
         raise NotThere
     office = office_of(request)
@@ -85,7 +75,7 @@ def review_response(
         "review.html.j2",
         person=person,
         nav="review",
-        status=status,
+        status=again.status,
         number=number,
         part=here.id,
         here=next(one for one in page.parts if one.id == here.id),
@@ -104,9 +94,9 @@ def review_response(
         pairs=pairs(views),
         photo_data=assets.json_block(_cones(values, views), "gx-photos"),
         version=case.version,
-        problem=problem,
-        at=at,
-        given=given,
+        problem=again.problem,
+        at=again.at,
+        given=again.given,
         report=here.report or here.verdict or {},
         due=here.due,
         files_shown=person.may("files"),
