@@ -241,6 +241,34 @@ def test_on_a_small_phone_no_step_lies_under_the_buttons(hold: Callable[..., Fie
     assert not field.problems
 
 
+INSIDE = """([outer, inner]) => { const box = document.querySelector(outer).getBoundingClientRect();
+    return Array.from(document.querySelectorAll(inner)).map((node) => node.getBoundingClientRect())
+        .filter((b) => b.left < box.left - 1 || b.right > box.right + 1 || b.bottom > box.bottom + 1).length; }"""
+
+
+def test_letters_of_twice_the_size_push_no_key_over_another_thing(hold: Callable[..., Field]) -> None:
+    field = begin(hold())
+    field.page.add_style_tag(content="html, body, body * { text-size-adjust: 200% !important; }")
+    assert field.page.locator("#gxf-number").bounding_box()["height"] > 40, "letters are large"
+    field.page.click("#gxf-layers")
+    assert field.page.evaluate(INSIDE, [".gxf-mapbox", ".gxf-mapkeys button, .gxf-layerbox"]) == 0
+    take_one(field)
+    cut = field.page.evaluate(
+        "Array.from(document.querySelectorAll('#gxf-photos small')).some((n) => n.scrollWidth > n.clientWidth)"
+    )
+    assert not cut
+
+
+def test_at_twice_the_zoom_every_key_of_the_camera_is_on_the_screen(hold: Callable[..., Field]) -> None:
+    field = begin(hold(viewport={"width": 195, "height": 422}))
+    field.tab("photo")
+    field.page.click("#gxf-primary")
+    field.page.wait_for_selector("#gxf-shutter:not([disabled])")
+    assert field.page.evaluate(INSIDE, ["#gxf-camera", ".gxf-camera-keys button, .gxf-camera-keys span"]) == 0
+    field.page.click("#gxf-camera-close")
+    assert field.page.locator("#gxf-number").bounding_box()["height"] < 60, "at most two lines"
+
+
 def test_a_long_form_scrolls_in_its_panel_and_never_the_page(hold: Callable[..., Field]) -> None:
     field = begin(hold())
     field.tab("verdict")
