@@ -10,6 +10,7 @@ All of bands brought to mean 0 and deviation 1, so that gain, offset and even ha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,7 +42,7 @@ class Scales:
 
     @property
     def halo(self) -> int:
-        return max(self.lines) - 1 + round(4 * self.blur) + 1 + self.reach
+        return max(self.lines) - 1 + radius(self.blur) + self.reach
 
 
 def scales(gsd_m: float | None) -> Scales:
@@ -147,11 +148,17 @@ def _directions(length: int) -> tuple[NDArray[np.uint8], ...]:
     return np.ones((1, length), np.uint8), np.ones((length, 1), np.uint8), falling, falling[::-1].copy()
 
 
+def radius(sigma: float) -> int:
+    """How far the smoothing reaches, in pixels."""
+    return math.ceil(3 * sigma)
+
+
 def blurred(values: F32, clear: Mask, sigma: float) -> F32:
     """Mean by a Gauss kernel over the clear pixels; values are 0 elsewhere."""
-    out: F32 = cv2.GaussianBlur(values, (0, 0), sigma).astype(np.float32, copy=False)
+    side = 2 * radius(sigma) + 1
+    out: F32 = cv2.GaussianBlur(values, (side, side), sigma).astype(np.float32, copy=False)
     if not clear.all():
-        weight = cv2.GaussianBlur(clear.astype(np.float32), (0, 0), sigma)
+        weight = cv2.GaussianBlur(clear.astype(np.float32), (side, side), sigma)
         # exactly 1 where all is clear, or a pixel would differ by what else its strip holds
         weight[weight > np.float32(0.9999)] = 1
         np.divide(out, np.maximum(weight, np.float32(1e-3)), out=out)

@@ -42,11 +42,14 @@ NOISE = 0.7
 least kernel, two dates' difference, then has a deviation of 0.28: RISE is 3.5 of them."""
 ROUNDS = 2
 """Fitted to all, then to what did not change by the first."""
-HELD_TILES, HELD_SIDE = 16, 256
-"""Of more tiles than the first, the middle of the second's side each is held for the fit: 100 MB at most."""
+HELD_TILES, HELD_SIDE = 10, 256
+"""Of more tiles than the first, the middle of the second's side each is held for the fit: 85 MB at most."""
 CLIPPED = 0.005
 """Share of a band's pixels at either end that mean and deviation take as no more extreme than the rest."""
+SAMPLE_PIXELS = 200_000
+"""Of these, that means and spreads are taken from."""
 COLUMNS = 2048
+"""Worked on together, so that what is needed meanwhile stays small."""
 FEWEST = 100
 STEEPNESS = math.log(4)
 """Score by distance from the decision: 0.8 where the rise is twice the threshold."""
@@ -109,11 +112,12 @@ class HighResModel:
 
     def _bareness(self, after: F32, clear: Mask, red: int, infrared: int) -> F32:
         """1 at BARE_NDVI, more where there is less green."""
-        low, high = (
-            blurred(np.where(clear, after[band], np.float32(0)), clear, self.scales.blur) for band in (red, infrared)
-        )
-        ndvi = (high - low) / np.maximum(high + low, np.float32(1e-6))
-        return np.float32(1 + BARE_NDVI / NDVI_STEP) - ndvi * np.float32(1 / NDVI_STEP)
+        total = np.maximum(after[infrared] + after[red], np.float32(1e-6))
+        ndvi = np.where(clear, (after[infrared] - after[red]) / total, np.float32(0))
+        out = blurred(ndvi, clear, self.scales.blur)
+        out *= np.float32(-1 / NDVI_STEP)
+        out += np.float32(1 + BARE_NDVI / NDVI_STEP)
+        return out
 
 
 @dataclass(frozen=True)
@@ -172,20 +176,42 @@ def ground_sampling_m(geobox: GeoBox) -> float | None:
 def fitted(tiles: list[Tile], bands: Bands, gsd_m: float | None = None) -> HighResModel | Blank:
     at, role = scales(gsd_m), roles(bands.names)
     ones, zeros = np.ones(len(bands.names)), np.zeros(len(bands.names))
-    quiet = [tile.clear for tile in tiles]
+    count = sum(int(np.count_nonzero(tile.clear)) for tile in tiles)
+    places = _places(tiles, max(1, count // SAMPLE_PIXELS))
+    quiet = np.ones(sum(map(len, places)), np.bool_)
     for _ in range(ROUNDS):
-        units = [_units(_picked(tiles, date, quiet)[list(role.visible)]) for date in (0, 1)]
+        units = [_units(_picked(tiles, date, places)[list(role.visible)][:, quiet]) for date in (0, 1)]
         if not all(scale.any() for scale, _ in units):
-            return _without_variation(units, bands, at, role, sum(int(mask.sum()) for mask in quiet))
-        indices, found = _joined(units, tiles, quiet, role, at)
+            return _without_variation(units, bands, at, role, count)
+        indices, found = _joined(units, tiles, places, quiet, role, at)
         model = HighResModel(bands, indices, at, role, ones, zeros, found)
-        quiet = [tile.clear & (np.abs(model.rise(*tile.dates, tile.clear)[0]) < RISE) for tile in tiles]
-    return _told(model, tiles, quiet, gsd_m)
+        rises = [model.rise(*tile.dates, tile.clear)[0] for tile in tiles]
+        quiet = np.abs(_at(rises, places)) < RISE
+    gain, offset = ones, zeros
+    if quiet.any():
+        first, second = (_picked(tiles, date, places)[:, quiet].T.astype(np.float64) for date in (0, 1))
+        gain, offset = harmonised(first, second, np.ones(len(first)))
+    return replace(model, gain=gain, offset=offset, report=_report(model, tiles, count, gsd_m))
 
 
-def _picked(tiles: list[Tile], date: int, masks: list[Mask], step: int = 1) -> F32:
-    """(band, pixel) of the masks."""
-    return np.concatenate([t.dates[date][:, m][:, ::step] for t, m in zip(tiles, masks, strict=True)], axis=1)
+def _places(tiles: list[Tile], step: int) -> list[NDArray[np.intp]]:
+    """Of each tile, every ``step``-th clear pixel of all."""
+    places, phase = [], 0
+    for tile in tiles:
+        clear = np.flatnonzero(tile.clear)
+        places.append(clear[-phase % step :: step])
+        phase += len(clear)
+    return places
+
+
+def _at(images: list[F32], places: list[NDArray[np.intp]]) -> F32:
+    """(…, pixel) of the images, (…, y, x), at the places."""
+    return np.concatenate([i.reshape(*i.shape[:-2], -1)[..., p] for i, p in zip(images, places, strict=True)], axis=-1)
+
+
+def _picked(tiles: list[Tile], date: int, places: list[NDArray[np.intp]]) -> F32:
+    """(band, pixel)."""
+    return _at([tile.dates[date] for tile in tiles], places)
 
 
 def _units(values: F32) -> tuple[F32, F32]:
@@ -199,31 +225,27 @@ def _units(values: F32) -> tuple[F32, F32]:
 
 
 def _joined(
-    units: list[tuple[F32, F32]], tiles: list[Tile], quiet: list[Mask], role: Roles, at: Scales
+    units: list[tuple[F32, F32]],
+    tiles: list[Tile],
+    places: list[NDArray[np.intp]],
+    quiet: NDArray[np.bool_],
+    role: Roles,
+    at: Scales,
 ) -> tuple[tuple[Index, Index], dict[str, Any]]:
     """Both dates' indices in units of the spread that they have over the scene, smoothed."""
     weights = cue_weights(role)
     plain = [Index(role.visible, scale, offset, at.lines, np.zeros_like(scale)) for scale, offset in units]
-    cues = [[index.cues(tile.dates[date], tile.clear, weights) for tile in tiles] for date, index in enumerate(plain)]
-    raw = [np.concatenate([c[:, t.clear] for c, t in zip(one, tiles, strict=True)], axis=1) for one in cues]
-    steps = [np.concatenate([_steps(c, t.clear) for c, t in zip(one, tiles, strict=True)], axis=1) for one in cues]
-    smooth = [
-        np.concatenate(
-            [np.stack([blurred(cue, t.clear, at.blur)[t.clear] for cue in c]) for c, t in zip(one, tiles, strict=True)],
-            axis=1,
-        )
-        for one in cues
-    ]
-    before_var, after_var = (np.var(part, axis=1, dtype=np.float64) for part in smooth)
-    least = FLAT * np.sqrt(sum(np.var(part, axis=1, dtype=np.float64) for part in raw) / 2)
-    spread = np.maximum(np.sqrt((before_var + after_var) / 2), least)
+    raw, smooth, steps = zip(
+        *(_cues(index, tiles, places, date, weights, at.blur) for date, index in enumerate(plain)), strict=True
+    )
+    least = FLAT * np.sqrt((_variance(raw[0]) + _variance(raw[1])) / 2)
+    spread = np.maximum(np.sqrt((_variance(smooth[0]) + _variance(smooth[1])) / 2), least)
     unit = np.divide(1, spread, out=np.zeros_like(spread), where=spread > 1e-6)
     first, second = (unit @ values for values in smooth)
     noise = max(1.4826 / math.sqrt(2) * float(np.median(np.abs(unit @ values))) for values in steps)
     whole = max(math.sqrt((float(first.var()) + float(second.var())) / 2), NOISE * noise) or 1.0
     # what the quiet ground did in common (season, light) is no change of any place
-    still = np.concatenate([mask[tile.clear] for mask, tile in zip(quiet, tiles, strict=True)])
-    common = float(np.median((second - first)[still])) if still.any() else 0.0
+    common = float(np.median((second - first)[quiet])) if quiet.any() else 0.0
     middle = (float(first.mean()) + float(second.mean()) - common) / 2
     before, after = (
         replace(
@@ -238,25 +260,28 @@ def _joined(
     return (before, after), found
 
 
-def _steps(cues: F32, clear: Mask) -> F32:
-    """(cue, pair): from each clear pixel to its clear neighbour; one 0 where there is none."""
-    both = clear[:, 1:] & clear[:, :-1]
-    return np.diff(cues, axis=2)[:, both] if both.any() else np.zeros((len(cues), 1), np.float32)
+def _cues(
+    index: Index, tiles: list[Tile], places: list[NDArray[np.intp]], date: int, weights: F32, sigma: float
+) -> tuple[F32, F32, F32]:
+    """(cue, pixel) each: at the places; smoothed; and from each to its neighbour, 0 where that is not clear."""
+    raw, smooth, steps = [], [], []
+    for tile in tiles:
+        cues = index.cues(tile.dates[date], tile.clear, weights)
+        raw.append(cues)
+        smooth.append(np.stack([blurred(cue, tile.clear, sigma) for cue in cues]))
+        steps.append(np.zeros_like(cues))
+        np.subtract(cues[..., 1:], cues[..., :-1], out=steps[-1][..., :-1], where=tile.clear[:, 1:])
+    return _at(raw, places), _at(smooth, places), _at(steps, places)
 
 
-def _told(model: HighResModel, tiles: list[Tile], quiet: list[Mask], gsd_m: float | None) -> HighResModel:
-    """With gain and offset from the pixels that did not change, and the report."""
-    count = sum(int(np.count_nonzero(tile.clear)) for tile in tiles)
-    changed = sum(
-        int(np.count_nonzero((model.score(*tile.dates, tile.clear) >= np.float32(0.5)) & tile.clear)) for tile in tiles
-    )
-    still = sum(int(np.count_nonzero(mask)) for mask in quiet)
-    gain, offset = model.gain, model.offset
-    if still:
-        step = max(1, still // 100_000)
-        first, second = (_picked(tiles, date, quiet, step).T.astype(np.float64) for date in (0, 1))
-        gain, offset = harmonised(first, second, np.ones(len(first)))
-    report = {
+def _variance(values: F32) -> Array:
+    return np.var(values, axis=-1, dtype=np.float64)
+
+
+def _report(model: HighResModel, tiles: list[Tile], count: int, gsd_m: float | None) -> dict[str, Any]:
+    scores = (model.score(*tile.dates, tile.clear)[tile.clear] for tile in tiles)
+    changed = sum(int(np.count_nonzero(score >= np.float32(0.5))) for score in scores)
+    return {
         "state": "fitted",
         "sample": count,
         "iterations": ROUNDS,
@@ -269,7 +294,6 @@ def _told(model: HighResModel, tiles: list[Tile], quiet: list[Mask], gsd_m: floa
         **model.report,
         "change_share_of_sample": round(changed / count, 6),
     }
-    return replace(model, gain=gain, offset=offset, report=report)
 
 
 def _without_variation(
