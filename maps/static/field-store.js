@@ -16,7 +16,7 @@
    meta(key), setMeta(key, value)
    seen(link)                    data.json's link {server_now, expires_at}: the last server time and the end; clock() → of a record
    lock()                        → null | {code: 403 | 410 | "expired", at, expires_at}; setLock(code | null)
-   adopt(numbers)                → how many unsent records of links that no longer work were taken over (same cases, same phone)
+   adopt(numbers)                → how many unsent records of links that no longer work, or are full, were taken over (same cases, same phone)
    addEventListener("change")    detail: {what: put | mark | draft | lock | adopt | tidy | space, key} */
 (function () {
   "use strict";
@@ -365,9 +365,10 @@
       const base = await opened(one);
       try {
         const [stop, over] = await within(base, ["meta"], "readonly", (t) => ["lock", "expires_at"].map((key) => t.objectStore("meta").get(key))).then((both) => both.map((r) => r.result));
-        if (!stop && !(over && Date.parse(over) <= store.now())) { continue; } /* that link still works: its own page sends them */
+        const ended = !!stop || (!!over && Date.parse(over) <= store.now());
         for (const row of await rowsOf(base)) {
           if (!numbers.includes(row.case) || ["sent", "moved"].includes(row.state.name)) { continue; }
+          if (!ended && !(row.kind === "photo" && row.state.code === 409)) { continue; } /* that link still works: its own page sends them, save what it is too full for */
           const blob = row.kind === "photo" ? await within(base, ["blobs"], "readonly", (t) => t.objectStore("blobs").get(row.id)) : null;
           await write(Object.assign({}, row, { from_link: row.from_link || row.link, link: store.link, state: { name: "waiting" } }), blob);
           /* only now, when it is on the disk here */

@@ -264,6 +264,22 @@ def test_a_new_link_takes_over_what_the_old_one_could_not_send(handset, server) 
     assert page_of(context, server).evaluate("states()") == {other: "waiting"}
 
 
+def test_a_new_link_takes_over_what_a_full_one_did_not_take(handset, server) -> None:
+    context = handset()
+    page = page_of(context, server)
+    refused, waiting = page.evaluate("made(1, 5000)"), page.evaluate("made(2, 1000)")
+    said = {"name": "refused", "code": 409, "sentence": {"zh": "收满", "en": "full"}}
+    page.evaluate("([id, state]) => gxStore.mark(id, state)", [refused, said])
+    page.close()
+    page = context.new_page()
+    page.goto(server.base)
+    page.evaluate("gxStore.open('L2').then(() => true)")
+    assert page.evaluate("gxStore.adopt(['430321-2026-00187'])") == 1
+    assert page.evaluate("states()") == {refused: "waiting"}
+    page.close()
+    assert page_of(context, server).evaluate("states()") == {waiting: "waiting"}
+
+
 # -- 离线包, read at an server
 
 
