@@ -42,6 +42,8 @@ RANK = 1e-7
 """A direction with less of its date's total variance is rounding, not measurement."""
 RIDGE = 1e-7
 TOLERANCE, MOST_ROUNDS = 1e-5, 100
+FIRST_PIXELS = 20_000
+"""Of a larger sample so many are iterated first."""
 FEWEST = 100
 """Jointly clear pixels below which nothing can be said."""
 
@@ -130,22 +132,56 @@ def variates(first: Array, second: Array) -> Variates | None:
     if min(one.shape[1], two.shape[1]) == 0:
         return None
     both = np.column_stack([(first - first.mean(0)) @ one, (second - second.mean(0)) @ two, np.ones(len(first))])
-    freedom = min(one.shape[1], two.shape[1])
-    tail = tail_of(freedom)
-    weight, previous = np.ones(len(both)), np.zeros(freedom)
-    for rounds in range(1, MOST_ROUNDS + 1):  # noqa: B007 (told in the report)
-        a, b, centre_x, centre_y, rho = _canonical(both, one.shape[1], weight)
-        deviation = np.sqrt(np.maximum(2 * (1 - rho), LEAST_VARIANCE))
-        mad = both @ (np.vstack([a, -b, centre_y @ b - centre_x @ a]) / deviation)
-        chi2 = np.einsum("ij,ij->i", mad, mad)
-        scale = quiet_scale(chi2, freedom)
-        weight = tail(chi2 / scale)
-        if np.abs(rho - previous).max() < TOLERANCE:
-            break
-        previous = rho
+    begun, step = None, len(both) // FIRST_PIXELS
+    if step > 1:  # most of the way is gone with a part of the sample: the place it leads to is the same
+        begun = _iterated(both[::step], one.shape[1], two.shape[1], None)
+    found = _iterated(both, one.shape[1], two.shape[1], begun)
+    a, b, centre_x, centre_y, rho = found.canonical
+    chi2, weight, scale, deviation, rounds = found.chi2, found.weight, found.scale, found.deviation, found.rounds
     before_part, after_part = (one @ a / deviation).T, (two @ b / deviation).T
     shift = before_part @ first.mean(0) - after_part @ second.mean(0) + (centre_x @ a - centre_y @ b) / deviation
     return Variates(np.hstack([before_part, -after_part]), shift, chi2, weight, scale, rho, rounds)
+
+
+Canonical = tuple[Array, Array, Array, Array, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class _Iterated:
+    canonical: Canonical
+    deviation: Array
+    chi2: Array
+    weight: Array
+    scale: float
+    rounds: int
+
+
+def _iterated(both: Array, count_x: int, count_y: int, begun: _Iterated | None) -> _Iterated:
+    """Rounds until the correlations stand still. begun: where an earlier iteration came to."""
+    freedom = min(count_x, count_y)
+    tail = tail_of(freedom)
+    rounds, previous = 0, np.zeros(freedom)
+    weight = np.ones(len(both))
+    if begun is not None:
+        chi2 = _chi2(both, begun.canonical, begun.deviation)
+        weight, rounds, previous = tail(chi2 / quiet_scale(chi2, freedom)), begun.rounds, begun.canonical[-1]
+    while True:
+        rounds += 1
+        canonical = _canonical(both, count_x, weight)
+        rho = canonical[-1]
+        deviation = np.sqrt(np.maximum(2 * (1 - rho), LEAST_VARIANCE))
+        chi2 = _chi2(both, canonical, deviation)
+        scale = quiet_scale(chi2, freedom)
+        weight = tail(chi2 / scale)
+        if np.abs(rho - previous).max() < TOLERANCE or rounds >= MOST_ROUNDS:
+            return _Iterated(canonical, deviation, chi2, weight, scale, rounds)
+        previous = rho
+
+
+def _chi2(both: Array, canonical: Canonical, deviation: Array) -> Array:
+    a, b, centre_x, centre_y, _ = canonical
+    mad = both @ (np.vstack([a, -b, centre_y @ b - centre_x @ a]) / deviation)
+    return np.asarray(np.einsum("ij,ij->i", mad, mad))
 
 
 def quiet_scale(chi2: Array, freedom: int) -> float:
@@ -170,7 +206,7 @@ def _whitening(values: Array) -> Array:
     return (unit[:, None] * directions[:, kept]) / np.sqrt(variance[kept])
 
 
-def _canonical(both: Array, count: int, weight: Array) -> tuple[Array, Array, Array, Array, Array]:
+def _canonical(both: Array, count: int, weight: Array) -> Canonical:
     """Weighted canonical correlation of the first ``count`` columns with those up to the last, which is 1.
 
     Returns directions a, b (unit variance), both means, correlations ascending.

@@ -1,13 +1,17 @@
 """A fitted model over a whole pair, strip by strip; memory flat.
 
 A strip is as wide as the image and ``TILE`` rows high, so that every block of a file is decoded
-once, and what lies above and below a pixel is at hand by holding one further strip.
+once, and what lies above and below a pixel is at hand by holding one further strip. The next strip is
+read by a second thread while this one is scored: decoding and arithmetic both let other threads run.
+The answer is the same to the bit for any height of strip and any number of threads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,19 +52,31 @@ def scored(
     rows: height of a strip; the result does not depend on it.
     """
     shape = size(before)
-    halo = max(model.halo, quality.GROWN_PX)
+    halo = model.halo + quality.GROWN_PX  # a mask that is grown within the surroundings
     rows = max(rows, halo)  # or the surroundings would reach beyond the neighbouring strip
     above: Joint | None = None
     here: Joint | None = None
-    for y in range(0, shape[0] + rows, rows):
-        roi = (slice(y, min(y + rows, shape[0])), slice(0, shape[1]))
-        below = read(before, after, model.bands, roi) if y < shape[0] else None
+    for below in chain(_ahead(before, after, model, shape, rows), (None,)):
         if here is not None:
             yield _scored(above, here, below, model, halo)
             above = _tail(here, halo)
             if progress:
-                progress(min(1.0, y / shape[0]))
+                progress(min(1.0, here.roi[0].stop / shape[0]))
         here = below
+
+
+def _ahead(before: Pixels, after: Pixels, model: Model, shape: tuple[int, int], rows: int) -> Iterator[Joint]:
+    """The strips in order; while one is worked on, the next is read."""
+    rois = [(slice(y, min(y + rows, shape[0])), slice(0, shape[1])) for y in range(0, shape[0], rows)]
+    with ThreadPoolExecutor(1) as reader:
+        waiting: Future[Joint] | None = None
+        for roi in rois:
+            coming = reader.submit(read, before, after, model.bands, roi)
+            if waiting is not None:
+                yield waiting.result()
+            waiting = coming
+        if waiting is not None:
+            yield waiting.result()
 
 
 def _tail(joint: Joint, halo: int) -> Joint:

@@ -8,6 +8,7 @@ import pytest
 
 from geodata.scene import ArrayPixels
 from pipeline import detect
+from pipeline.detect import multispectral
 from pipeline.detect.run import scored
 from pipeline.detect.thresholds import triangle
 from tests.pipeline.land import fields, noise, pixels
@@ -90,6 +91,15 @@ def test_the_same_to_the_bit_in_strips_of_any_height() -> None:
         other_score, other_change, _ = found(*pair, rows)
         np.testing.assert_array_equal(other_score, score)
         np.testing.assert_array_equal(other_change, change)
+
+
+def test_places_one_by_one_and_in_blocks_are_held_to_the_same_floor() -> None:
+    before, after = seasons()
+    model = detect.fit(pixels(before), pixels(after), method="multispectral")
+    whole = multispectral.apart(before, after, model.floor)
+    y, x = np.indices(whole.shape)
+    some = multispectral.apart_at(before, after, y.ravel(), x.ravel(), model.floor)
+    np.testing.assert_array_equal(some.reshape(whole.shape), whole)
 
 
 def test_clouds_are_not_observed_and_change_nothing_beside_them() -> None:
