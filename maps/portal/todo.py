@@ -10,6 +10,7 @@ from typing import Any
 from geodata.words import Text, both
 from maps.portal.access import Person, rows_of
 from maps.portal.office import Office
+from maps.portal.own import own_reports
 from pipeline.cases.closing import person as spelled
 from pipeline.cases.events import Role
 from pipeline.cases.table import Status
@@ -54,7 +55,8 @@ class Todo:
 
 
 def todo(office: Office, person: Person, limit: int = 200) -> list[Todo]:
-    """Overdue first, then by last day; what is assigned to the person by name before the rest."""
+    """Overdue first, then by last day; what is assigned to the person by name before the rest. What they took part
+    in waits for somebody else's acceptance and is left out."""
     found = list(_all(office, person))
     found.sort(key=lambda one: (not one.overdue, not one.mine, one.due_on or date.max.isoformat(), one.number))
     return found[:limit]
@@ -62,11 +64,13 @@ def todo(office: Office, person: Person, limit: int = 200) -> list[Todo]:
 
 def _all(office: Office, person: Person) -> Iterator[Todo]:
     wanted = TURN.get(person.role, ())
-    for row in rows_of(office, person, stage="RECTIFY") + rows_of(office, person, stage="FOUND") if wanted else ():
+    rows = rows_of(office, person, stage="RECTIFY") + rows_of(office, person, stage="FOUND") if wanted else []
+    mine = own_reports(office, person, {row["number"] for row in rows if _reported(row)})
+    for row in rows:
         parts = row["parts"] or [{"id": "", "status": row["status"], "due_at": row["due_at"]}]
         for part in parts:
             status = Status(part["status"])
-            if status in wanted:
+            if status in wanted and (row["number"], part["id"]) not in mine:
                 yield _one(office, person, row, part, both(WORDS[status]))
     states, what = LAW.get(person.role, ((), ""))
     if states:
@@ -74,6 +78,10 @@ def _all(office: Office, person: Person) -> Iterator[Todo]:
             if row["proceeding"] and row["proceeding"]["status"] in states:
                 part = {"id": "", "status": row["status"], "due_at": None}
                 yield _one(office, person, row, part, both(what))
+
+
+def _reported(row: Mapping[str, Any]) -> bool:
+    return any(one["status"] == Status.REPORTED for one in (*row["parts"], row))
 
 
 def _one(office: Office, person: Person, row: Mapping[str, Any], part: Mapping[str, Any], what: Text) -> Todo:

@@ -41,7 +41,7 @@ _WRITING = threading.Lock()
 def show(request: Request, person: Looking) -> Response:
     office, lang = office_of(request), pages.lang_of(request)
     ready = shelf_of(office).ready(person, lang)
-    waits = turns(person, ready, lang)
+    waits = turns(office, person, ready, lang)
     frame = pages.frame_of(request, person, "overview")
     bar = frame.verified, frame.checked_at, frame.waiting
     tag = _tag(ready.tag, lang, person, waits, bar, str(frame.assets), str(request.query_params))
