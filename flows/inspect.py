@@ -81,7 +81,7 @@ def look(office: Workspace, pair: Pair, method: str | None, lease: Lease) -> Loo
     """One pair: compare, overlay, judge, record. The same inputs as before are not computed again."""
     name = method or office.settings.inspect.method or None
     bands = detect.pair_bands(pair.before.bands, pair.after.bands)
-    chosen = detect.choose(bands.names, pair.before.gsd_m, name)
+    chosen, reason = detect.choose(bands.names, pair.before.gsd_m, name, pair.after.platform)
     day = pair.after.acquired_at.astimezone(BEIJING).date()
     layers = office.editions.on(day)
     settings = {
@@ -102,7 +102,7 @@ def look(office: Workspace, pair: Pair, method: str | None, lease: Lease) -> Loo
     if known:
         return Looked(pair, known, already=True)
     try:
-        inspection, flags = examine(office, pair, chosen.name, layers, settings, id)
+        inspection, flags = examine(office, pair, (chosen.name, reason), layers, settings, id)
     except GengXunError as error:
         return Refused(pair, error)
     recorded = record(office, whole(inspection), whole(flags), lease)
@@ -119,15 +119,24 @@ def held(layers: LayersOnDay) -> dict[str, list[str]]:
 
 
 def examine(
-    office: Workspace, pair: Pair, method: str, layers: LayersOnDay, settings: Mapping[str, Any], id: str
+    office: Workspace,
+    pair: Pair,
+    method: tuple[str, Text],
+    layers: LayersOnDay,
+    settings: Mapping[str, Any],
+    id: str,
 ) -> tuple[Inspection, list[Flag]]:
-    """The pure way from two scenes to flags, its reading steps as tasks. Raises: GengXunError."""
+    """The pure way from two scenes to flags, its reading steps as tasks. method: its name, and why this one.
+
+    Raises: GengXunError.
+    """
+    name, reason = method
     timings = steps.Timings()
     days = f"{day_of(pair.before.acquired_at)} → {day_of(pair.after.acquired_at)}"
     with step(f"{days} {tr('aligning')}") as progress, timings("align"):
         alignment = align_task(office, whole(pair), settings["max_shift_px"], progress)
     with step(f"{days} {tr('comparing')}") as progress, timings("detect"):
-        compared = detect_task(office, whole(pair), method, whole(alignment), settings["min_area_m2"], progress)
+        compared = detect_task(office, whole(pair), name, whole(alignment), settings["min_area_m2"], progress)
     with step(f"{days} {tr('overlaying')}") as progress, timings("overlay"):
         laid = overlay_task(whole(compared), whole(pair), whole(layers), progress)
     with timings("triage"):
@@ -143,7 +152,7 @@ def examine(
         layers=held(layers),
         season=pair.season,
         alignment=to_plain(alignment),
-        detection={**compared.model.report, "tally": dict(compared.traced.tally)},
+        detection={**compared.model.report, "method_reason": dict(reason), "tally": dict(compared.traced.tally)},
         compared_m2=compared.compared_m2,
         farmland_m2=laid.farmland.farmland_m2,
         observed_farmland_m2=laid.farmland.observed_m2,

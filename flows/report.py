@@ -115,6 +115,8 @@ def pair_json(one: Looked) -> dict[str, Any]:
         "already": one.already,
         "run": one.inspection.run,
         "inspection": one.inspection.id,
+        "method": one.inspection.method,
+        "method_reason": one.inspection.detection.get("method_reason"),
         "flags": list(one.inspection.flags),
     }
 
@@ -122,12 +124,13 @@ def pair_json(one: Looked) -> dict[str, Any]:
 def artifacts(inspection: Inspection, pair: Pair) -> None:
     """The run report in the flow engine (the page comes with ``publish``)."""
     lang, key = language(), inspection.run.lower()
+    reason = inspection.detection.get("method_reason") or {}
     rows = [{"step": tr(s.reason), "count": s.count, "area_m2": s.area_m2} for s in inspection.funnel]
     create_table_artifact(key=f"{key}-funnel", table=rows)
     days = f"{day_of(pair.before.acquired_at)} → {day_of(pair.after.acquired_at)}"
     lines = [
         f"# {inspection.run}",
-        f"{days}, {inspection.method} {inspection.method_version}",
+        f"{days}, {inspection.method} {inspection.method_version} {reason.get(lang, '')}".strip(),
         tr(
             "farmland seen: {seen} of {all} ha",
             seen=f"{inspection.observed_farmland_m2 / 1e4:,.2f}",

@@ -158,6 +158,7 @@ class RunPage:
     why_none: tuple[Text, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     compared: Compared | None = None
+    method_reason: Text | None = None
 
     @property
     def adds_up(self) -> bool:

@@ -29,7 +29,10 @@ from pipeline.cases.table import role_name
 @click.argument("before", type=click.Path())
 @click.argument("after", type=click.Path())
 @click.option("--out", required=True, type=click.Path(), metavar="DIR", help=tr("Folder for the three results."))
-@click.option("--method", help=tr("irmad or logratio; left out: chosen by the number of bands."))
+@click.option(
+    "--method",
+    help=tr("multispectral, irmad, highres or logratio; left out: chosen by the bands and their pixel size."),
+)
 @BANDS
 @JSON
 def detect(before: str, after: str, out: str, method: str | None, bands: tuple[str, ...] | None, as_json: bool) -> None:
@@ -53,9 +56,10 @@ def detect(before: str, after: str, out: str, method: str | None, bands: tuple[s
         return emit(found)
     click.echo(
         tr(
-            "{changes} changes ({method}, threshold {threshold}), {share} of the image compared: {path}",
+            "{changes} changes ({method}: {reason}; threshold {threshold}), {share} of the image compared: {path}",
             changes=found["changes"],
             method=found["method"],
+            reason=found["method_reason"][language()],
             threshold=f"{found['threshold']:.3g}",
             share=f"{found['observed']:.1%}",
             path=target,
@@ -92,7 +96,9 @@ def ingest(as_json: bool) -> None:
 )
 @click.option("--before", metavar="ID", help=tr("Scene to compare with; left out: the best earlier one."))
 @click.option("--after", metavar="ID", help=tr("Scene to look at; left out: every new one."))
-@click.option("--method", help=tr("irmad or logratio; left out: gengxun.toml, else chosen by the bands."))
+@click.option(
+    "--method", help=tr("As in detect; left out: gengxun.toml, else chosen by the bands and their pixel size.")
+)
 @JSON
 def inspect(before: str | None, after: str | None, method: str | None, as_json: bool) -> None:
     office = settings.find()
@@ -149,11 +155,16 @@ def check(office: settings.Workspace, before: str | None, after: str | None, met
     methods.choose(("blue", "green", "red"), name=method)
 
 
+def _method(pair: dict[str, Any]) -> str:
+    reason = pair["method_reason"]
+    return f"{pair['method']} ({reason[language()]})" if reason else str(pair["method"])
+
+
 def report(found: dict[str, Any]) -> None:
     """What an inspection found, in lines."""
     for pair in found["pairs"]:
         click.echo(
-            f"{_day(pair['before_at'])} → {_day(pair['after_at'])}  {pair['platform']}"
+            f"{_day(pair['before_at'])} → {_day(pair['after_at'])}  {pair['platform']}  {_method(pair)}"
             + tr("  {count} flags", count=len(pair["flags"]))
             + (tr("  (inspected before)") if pair["already"] else "")
         )

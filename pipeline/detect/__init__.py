@@ -5,16 +5,21 @@ A further method adds one file and one line to ``METHODS``.
 
 from __future__ import annotations
 
+import math
 import re
+
+from odc.geo.geobox import GeoBox
 
 from geodata.errors import InputError
 from geodata.scene import Pixels
+from geodata.words import Text
+from pipeline.detect import choice
 from pipeline.detect.irmad import IRMAD
 from pipeline.detect.logratio import LogRatio
 from pipeline.detect.multispectral import Multispectral
 from pipeline.detect.protocol import Bands, Blank, Method, Model, Progress
 
-__all__ = ["METHODS", "Bands", "Blank", "Method", "Model", "Progress", "choose", "fit", "pair_bands"]
+__all__ = ["METHODS", "Bands", "Blank", "Method", "Model", "Progress", "choose", "fit", "pair_bands", "pixel_m"]
 
 METHODS: dict[str, tuple[Method, int]] = {
     "multispectral": (Multispectral(), 2),
@@ -26,15 +31,20 @@ METHODS: dict[str, tuple[Method, int]] = {
 _UNNAMED = re.compile(r"(band)?[\s_]*\d*", re.IGNORECASE)
 
 
-def choose(bands: tuple[str, ...], gsd_m: float | None = None, name: str | None = None) -> Method:
-    """The method for so many common bands, or the one called ``name``.
+def choose(
+    bands: tuple[str, ...], gsd_m: float | None = None, name: str | None = None, platform: str = ""
+) -> tuple[Method, Text]:
+    """The method for the common bands (``choice.by_bands``), or the one called ``name``; and why, in words.
 
-    Three and more: irmad. One: logratio. Two are nearly always the polarisations of a radar, whose
-    speckle irmad does not expect: logratio of both; irmad where asked for by name.
-
+    gsd_m: ground sample distance, None = not known.
     Raises: InputError for an unknown name or too few bands for it.
     """
-    name = name or ("irmad" if len(bands) >= 3 else "logratio")
+    if name is None:
+        name, reason = choice.by_bands(bands, gsd_m, platform)
+        if name not in METHODS:
+            name = "irmad" if len(bands) == 3 else "multispectral"
+    else:
+        reason = choice.asked()
     if name not in METHODS:
         raise InputError(
             "--method {name}: there is no such method; known are {known}.", name=name, known=", ".join(METHODS)
@@ -47,7 +57,7 @@ def choose(bands: tuple[str, ...], gsd_m: float | None = None, name: str | None 
             least=least,
             count=len(bands),
         )
-    return method
+    return method, reason
 
 
 def pair_bands(before: tuple[str, ...], after: tuple[str, ...]) -> Bands:
@@ -74,7 +84,29 @@ def _named(name: str) -> bool:
     return _UNNAMED.fullmatch(name) is None
 
 
-def fit(before: Pixels, after: Pixels, *, method: str | None = None, progress: Progress | None = None) -> Model:
-    """``choose`` and ``pair_bands`` and the method's own ``fit`` in one; both dates on one grid."""
+def fit(
+    before: Pixels,
+    after: Pixels,
+    *,
+    method: str | None = None,
+    gsd_m: float | None = None,
+    platform: str = "",
+    progress: Progress | None = None,
+) -> Model:
+    """``choose`` and ``pair_bands`` and the method's own ``fit`` in one; both dates on one grid.
+
+    gsd_m: None = that of the grid. The reason of the choice stands in the model's report, ``method_reason``.
+    """
     bands = pair_bands(before.bands, after.bands)
-    return choose(bands.names, name=method).fit(before, after, bands, progress)
+    chosen, reason = choose(bands.names, gsd_m or pixel_m(before.geobox), method, platform)
+    model = chosen.fit(before, after, bands, progress)
+    model.report["method_reason"] = dict(reason)
+    return model
+
+
+def pixel_m(geobox: GeoBox) -> float | None:
+    """Side of a pixel on the ground; None without a CRS."""
+    from pipeline.changes import cell_area_m2
+
+    area = cell_area_m2(geobox)
+    return None if area is None else math.sqrt(area)

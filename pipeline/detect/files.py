@@ -33,8 +33,8 @@ def detect_files(
 ) -> dict[str, Any]:
     """Compare two files and write the three results, all on BEFORE's grid.
 
-    Keys of the report: method, version, bands, threshold, threshold_rule, iterations, state, shift
-    {state, dx_m, dy_m, measured_px, before_px, residual_px, …}, observed (share, 0 to 1), tally
+    Keys of the report: method, version, method_reason {zh, en}, bands, threshold, threshold_rule, iterations, state,
+    shift {state, dx_m, dy_m, measured_px, before_px, residual_px, …}, observed (share, 0 to 1), tally
     {reason: pixels}, change_px, changes, changes_m2, too_small {count, area}, crs, files.
 
     Raises: InputError (sizes differ without georeference, one CRS missing, no band in common),
@@ -130,6 +130,7 @@ def _report(model: detect.Model, alignment: align.Alignment, traced: changes.Tra
     return {
         "method": model.method,
         "version": model.version,
+        "method_reason": model.report["method_reason"],
         "bands": list(model.bands.names),
         "threshold": model.report.get("threshold", 0.0),
         "threshold_rule": model.report.get("threshold_rule", ""),

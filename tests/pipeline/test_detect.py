@@ -18,6 +18,7 @@ from geodata.rasterfile import GridWriter, open_pixels
 from geodata.safe import in_child
 from geodata.scene import ArrayPixels
 from pipeline import detect
+from pipeline.detect import choice
 from pipeline.detect.run import scored
 from tests.pipeline.land import BANDS, fields, noise, pixels
 
@@ -26,6 +27,7 @@ YARD = (slice(100, 130), slice(60, 100))
 
 
 def found(before: ArrayPixels, after: ArrayPixels, method: str | None = None, rows: int = 512):
+    method = method or ("irmad" if len(before.bands) > 2 else None)
     model = detect.fit(before, after, method=method)
     strips = list(scored(before, after, model, rows=rows))
     return np.concatenate([s.score for s in strips]), np.concatenate([s.change for s in strips]), model
@@ -176,11 +178,39 @@ def test_decibels_are_subtracted():
 # --- choosing
 
 
-def test_method_by_the_number_of_bands():
-    assert detect.choose(("vv",)).name == "logratio"
-    assert detect.choose(("vv", "vh")).name == "logratio"
-    assert detect.choose(("red", "green", "blue")).name == "irmad"
-    assert detect.choose(("vv", "vh"), name="irmad").name == "irmad"
+SIX = (*BANDS, "swir1", "swir2")
+
+
+@pytest.mark.parametrize(
+    ("bands", "gsd_m", "platform", "name"),
+    [
+        (("pan",), 0.5, "", "logratio"),
+        (("vv", "vh"), 10.0, "", "logratio"),
+        (("HH", "HV"), None, "", "logratio"),
+        (("band1", "band2"), 10.0, "sentinel-1", "logratio"),
+        (("red", "nir"), 10.0, "", "multispectral"),
+        (BANDS[:3], 10.0, "", "irmad"),
+        (BANDS[:3], 0.5, "", "highres"),
+        (BANDS[:3], None, "", "highres"),
+        (BANDS, 5.0, "", "highres"),
+        (BANDS, None, "", "highres"),
+        (BANDS, 10.0, "", "multispectral"),
+        (SIX, 0.5, "", "multispectral"),
+        (SIX, None, "", "multispectral"),
+    ],
+)
+def test_the_method_by_bands_and_pixel_size_with_its_reason(bands, gsd_m, platform, name):
+    found, reason = choice.by_bands(bands, gsd_m, platform)
+    assert found == name
+    assert (
+        str(len(bands)) in reason["en"] or bands[0] in reason["en"] or "three" in reason["en"] or "two" in reason["en"]
+    )
+    assert reason["zh"] != reason["en"]
+
+
+def test_a_method_by_name_is_taken_where_its_bands_suffice():
+    method, reason = detect.choose(("vv", "vh"), name="irmad")
+    assert (method.name, reason["en"]) == ("irmad", "asked for by name")
     with pytest.raises(InputError, match="irmad, logratio"):
         detect.choose(("red",), name="magic")
     with pytest.raises(InputError, match="logratio"):
@@ -221,7 +251,8 @@ def child(before: Path, after: Path, out: Path, **options) -> dict:
 
 def test_two_pictures_without_georeference(tmp_path: Path):
     report = child(picture(tmp_path / "a.png"), picture(tmp_path / "b.png", yard=True), tmp_path / "out")
-    assert json.loads(json.dumps(report))["method"] == "irmad"
+    assert json.loads(json.dumps(report))["method"] == detect.choose(("r", "g", "b"))[0].name
+    assert "3 bands" in report["method_reason"]["en"]
     assert report["crs"] is None
     assert report["observed"] == 1
     with open_pixels(tmp_path / "out" / "change.tif") as pixels_:
@@ -286,7 +317,7 @@ def test_wrong_pairs_are_refused_with_the_file_named(tmp_path: Path):
 def test_taizhou_reaches_094_with_no_label_read(tmp_path: Path):
     before, after = TAIZHOU / "20000317_L7ETM_dn.tif", TAIZHOU / "20030206_L7ETM_dn.tif"
     report = child(before, after, tmp_path)
-    assert report["method"] == "irmad"
+    assert report["method"] == "multispectral"
     everything = (slice(0, 400), slice(0, 400))
     with open_pixels(tmp_path / "change.tif") as result, open_pixels(TAIZHOU / "label.tif", nodata=None) as labels:
         change, label = result.read(everything).values[0] == 1, labels.read(everything).values[0]
