@@ -346,8 +346,18 @@ def _kinds(loop: Loop) -> None:
     loop.tell("{n} kinds of verdict given on the ground: {names}", *given.values(), n=len(given), names=listed)
 
 
+def _waits(loop: Loop) -> None:
+    """What was returned is reported anew before its last day, and left to whoever opens the review."""
+    number = loop.number("fake")
+    if number and loop.part(number).status is not Status.REPORTED:
+        loop.clock.to("2026-09-28")
+        _reported(loop, number, "混凝土已破除清运，回填表土并翻耕")
+        loop.tell("reported anew before its last day: waits for a second person", number)
+
+
 def _end(loop: Loop) -> None:
-    """2026-10: the last images; the closed ground breaks again; what is overdue."""
+    """2026-10: the last images; the closed ground breaks again; what waits for a second person; what is overdue."""
+    _waits(loop)
     again = loop.number("again")
     before = loop.case(again).relapses if again else 0
     loop.until(f"{loop.last.astimezone(BEIJING) + timedelta(days=2):%Y-%m-%d}")

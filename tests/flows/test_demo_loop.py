@@ -87,6 +87,17 @@ def test_the_story_of_the_people_is_told_in_order_and_the_ledger_holds_it(office
     assert [line.split()[0] for line in lines] == [str(n) for n in range(1, len(lines) + 1)]
 
 
+def test_what_was_returned_waits_for_a_second_person_at_the_end(office) -> None:
+    loop = Loop(office, town())
+    for chapter in demo_loop.CHAPTERS[:-1]:
+        chapter(loop)
+    number = loop.number("fake")
+    loop.do(Kind.RETURNED, demo_story.REVIEWER, number, reason="仍有硬化", due_on="2026-09-30")
+    demo_loop.CHAPTERS[-1](loop)
+    assert office.ledger.case(number).parts[0].status is Status.REPORTED
+    assert any("waits for a second person" in one.text["en"] for one in loop.story)
+
+
 def test_every_step_stands_on_its_day_in_order(office) -> None:
     demo_loop.play(office, town())
     events = office.ledger.events()
