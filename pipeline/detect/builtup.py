@@ -24,6 +24,8 @@ BLUR_M = 5.0
 LINES_PX, BLUR_PX, REACH_PX = (7, 13, 19, 25), 5.0, 16
 """Lengths of lines, smoothing and reach where the ground sampling distance is not known: about 1.5 m."""
 LEAST_BLUR_PX, MOST_BLUR_PX, MOST_LINE_PX, MOST_REACH_PX = 2.0, 6.0, 41, 24
+COARSE_M, MOST_STEP = 1.2, 16
+"""Finer images are looked at by means of squares of a power of two pixels that are no larger than the first."""
 NOTHING = np.float32(0)
 LEVELS_PER_DEVIATION, LOWEST = 20.0, -3.0
 """How the brightest band is put into a byte for the structure: -3 to 9.75 deviations."""
@@ -34,24 +36,47 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Scales:
-    """Pixels: lengths of lines, sigma of the smoothing, how near a sure rise must be."""
+    """step: side in pixels of the squares whose means are looked at. In such squares: lengths of lines, sigma
+    of the smoothing, how near a sure rise must be."""
 
     lines: tuple[int, ...]
     blur: float
     reach: int
+    step: int = 1
 
     @property
     def halo(self) -> int:
-        return max(self.lines) - 1 + radius(self.blur) + self.reach
+        """In pixels."""
+        return (max(self.lines) - 1 + radius(self.blur) + self.reach) * self.step
 
 
 def scales(gsd_m: float | None) -> Scales:
     if gsd_m is None:
         return Scales(LINES_PX, BLUR_PX, REACH_PX)
-    lengths = np.linspace(*BUILDING_M, 4) / gsd_m
+    step = min(MOST_STEP, 1 << max(0, math.floor(math.log2(COARSE_M / gsd_m))))
+    side_m = gsd_m * step
+    lengths = np.linspace(*BUILDING_M, 4) / side_m
     lines = tuple(sorted({2 * round((min(max(length, 3), MOST_LINE_PX) - 1) / 2) + 1 for length in lengths}))
-    blur = min(max(BLUR_M / gsd_m, LEAST_BLUR_PX), MOST_BLUR_PX)
-    return Scales(lines, blur, min(max(round(BUILDING_M[1] / 2 / gsd_m), 2), MOST_REACH_PX))
+    blur = min(max(BLUR_M / side_m, LEAST_BLUR_PX), MOST_BLUR_PX)
+    return Scales(lines, blur, min(max(round(BUILDING_M[1] / 2 / side_m), 2), MOST_REACH_PX), step)
+
+
+def coarse(values: F32, clear: Mask, step: int) -> tuple[F32, Mask]:
+    """(band, y, x) means of squares of ``step`` pixels from the upper left, of their clear pixels; clear where
+    half of a whole square is."""
+    rows, columns = clear.shape
+    over = (-rows % step, -columns % step)
+    clear = np.pad(clear, [(0, n) for n in over])
+    values = np.pad(values, [(0, 0), *((0, n) for n in over)])
+    values[:, ~clear] = 0
+    count = _summed(clear[None].astype(np.float32), step)[0]
+    return _summed(values, step) / np.maximum(count, 1), count >= step * step / 2
+
+
+def _summed(values: F32, step: int) -> F32:
+    # one addition after the other, so that a square's sum does not depend on what lies around it
+    down = sum((values[:, n::step] for n in range(1, step)), values[:, ::step])
+    return sum((down[..., n::step] for n in range(1, step)), down[..., ::step])
 
 
 @dataclass(frozen=True)

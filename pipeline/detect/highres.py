@@ -23,9 +23,9 @@ from odc.geo.geobox import GeoBox
 
 from geodata.scene import Pixels
 from pipeline import quality
-from pipeline.detect.builtup import F32, Index, Mask, Roles, Scales, blurred, cue_weights, roles, scales
+from pipeline.detect.builtup import F32, Index, Mask, Roles, Scales, blurred, coarse, cue_weights, roles, scales
 from pipeline.detect.irmad import harmonised
-from pipeline.detect.joint import Joint, sample
+from pipeline.detect.joint import TILE, Joint, sample
 from pipeline.detect.protocol import Bands, Blank, Progress
 
 VERSION = "1"
@@ -44,6 +44,8 @@ ROUNDS = 2
 """Fitted to all, then to what did not change by the first."""
 HELD_TILES, HELD_SIDE = 10, 256
 """Of more tiles than the first, the middle of the second's side each is held for the fit: 85 MB at most."""
+LEAST_SIDE = 128
+"""Squares that a tile of the fit is wide at least."""
 CLIPPED = 0.005
 """Share of a band's pixels at either end that mean and deviation take as no more extreme than the rest."""
 SAMPLE_PIXELS = 200_000
@@ -71,14 +73,25 @@ class HighResModel:
 
     @property
     def halo(self) -> int:
-        return self.scales.halo
+        """So that a strip with its surroundings begins where a square of ``scales.step`` does."""
+        step = self.scales.step
+        return -(-(self.scales.halo + quality.GROWN_PX) // step) * step - quality.GROWN_PX
 
     def score(self, before: F32, after: F32, clear: Mask) -> F32:
+        step = self.scales.step
+        if step == 1:
+            return self._score(before, after, clear)
+        first, held = coarse(before, clear, step)
+        found = self._score(first, coarse(after, clear, step)[0], held)
+        return found.repeat(step, axis=0).repeat(step, axis=1)[: clear.shape[0], : clear.shape[1]]
+
+    def _score(self, before: F32, after: F32, clear: Mask) -> F32:
         out = np.empty(clear.shape, np.float32)
+        halo = self.scales.halo // self.scales.step
         for start in range(0, clear.shape[1], COLUMNS):
             stop = min(start + COLUMNS, clear.shape[1])
-            left = min(start, self.halo)
-            part = slice(start - left, stop + self.halo)
+            left = min(start, halo)
+            part = slice(start - left, stop + halo)
             found = self._strength(before[:, :, part], after[:, :, part], np.ascontiguousarray(clear[:, part]))
             out[:, start:stop] = found[:, left : left + stop - start]
         out -= 1
@@ -128,16 +141,18 @@ class HighRes:
     def fit(
         self, before: Pixels, after: Pixels, bands: Bands, progress: Progress | None = None
     ) -> HighResModel | Blank:
-        tiles = _held(sample(before, after, bands, progress))
+        gsd_m = ground_sampling_m(before.geobox)
+        step = scales(gsd_m).step
+        tiles = _held(sample(before, after, bands, progress, max(TILE, LEAST_SIDE * step)), step)
         count = sum(int(np.count_nonzero(tile.clear)) for tile in tiles)
         if count < FEWEST:
             return Blank(bands, "highres", VERSION, {"state": "too_few_pixels", "sample": count})
-        return fitted(tiles, bands, ground_sampling_m(before.geobox))
+        return fitted(tiles, bands, gsd_m)
 
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """dates: BEFORE and AFTER, (band, y, x)."""
+    """dates: BEFORE and AFTER, (band, y, x), of squares of ``Scales.step`` pixels."""
 
     dates: tuple[F32, F32]
     clear: Mask
@@ -150,10 +165,14 @@ class Tile:
         return Tile((first, second), self.clear[rows, columns].copy())
 
 
-def _held(joints: Iterable[Joint]) -> list[Tile]:
+def _held(joints: Iterable[Joint], step: int) -> list[Tile]:
     tiles: list[Tile] = []
     for joint in joints:
-        tiles.append(Tile((joint.before, joint.after), quality.clear(joint.quality)))
+        seen = quality.clear(joint.quality)
+        (first, clear), (second, _) = (
+            (values, seen) if step == 1 else coarse(values, seen, step) for values in (joint.before, joint.after)
+        )
+        tiles.append(Tile((first, second), clear))
         if len(tiles) == HELD_TILES + 1:
             tiles = [tile.middle() for tile in tiles]
         elif len(tiles) > HELD_TILES:
@@ -279,7 +298,7 @@ def _variance(values: F32) -> Array:
 
 
 def _report(model: HighResModel, tiles: list[Tile], count: int, gsd_m: float | None) -> dict[str, Any]:
-    scores = (model.score(*tile.dates, tile.clear)[tile.clear] for tile in tiles)
+    scores = (model._score(*tile.dates, tile.clear)[tile.clear] for tile in tiles)
     changed = sum(int(np.count_nonzero(score >= np.float32(0.5))) for score in scores)
     return {
         "state": "fitted",
@@ -288,6 +307,7 @@ def _report(model: HighResModel, tiles: list[Tile], count: int, gsd_m: float | N
         "threshold": RISE,
         "threshold_rule": f"index rises by {RISE:g} scene deviation, {SURE_RISE:g} near by, to above {LEVEL:g}",
         "gsd_m": None if gsd_m is None else round(gsd_m, 4),
+        "step_px": model.scales.step,
         "lines_px": list(model.scales.lines),
         "blur_px": round(model.scales.blur, 3),
         "reach_px": model.scales.reach,

@@ -78,20 +78,23 @@ def tiles(shape: tuple[int, int], side: int = TILE) -> list[ROI]:
     ]
 
 
-def sample(before: Pixels, after: Pixels, bands: Bands, progress: Progress | None = None) -> Iterator[Joint]:
+def sample(
+    before: Pixels, after: Pixels, bands: Bands, progress: Progress | None = None, side: int = TILE
+) -> Iterator[Joint]:
     """Tiles to fit a model on, quality already grown: ``SAMPLE_TILES`` of them, and more while
-    they hold fewer than ``FEW_PIXELS`` jointly clear pixels."""
-    order = tiles(size(before))
+    they hold fewer than ``FEW_PIXELS`` jointly clear pixels. Of a larger side fewer, but four."""
+    order = tiles(size(before), side)
+    most = max(4, SAMPLE_TILES * TILE * TILE // (side * side))
     clear = 0
     for number, roi in enumerate(order):
-        if number >= SAMPLE_TILES and clear >= FEW_PIXELS:
+        if number >= most and clear >= FEW_PIXELS:
             break
         joint = read(before, after, bands, roi)
         found = quality.grown(joint.quality)
         clear += int(np.count_nonzero(quality.clear(found)))
         yield Joint(roi, joint.before, joint.after, found)
         if progress:
-            progress(min(1.0, (number + 1) / min(SAMPLE_TILES, len(order))))
+            progress(min(1.0, (number + 1) / min(most, len(order))))
 
 
 def stride(shape: tuple[int, int]) -> int:

@@ -21,6 +21,8 @@ from pipeline import quality
 from pipeline.detect.joint import TILE, Joint, read, size
 from pipeline.detect.protocol import Model, Progress
 
+SQUARE = 16
+"""A method may work on means of squares of up to so many pixels (powers of two): no strip divides one."""
 CHANGE, NONE, UNSEEN = 1, 0, 255
 DECISION = np.float32(0.5)
 """The score at and above which a pixel is changed; a method places its threshold there."""
@@ -49,11 +51,12 @@ def scored(
 ) -> Iterator[Scored]:
     """Score and decision of every pixel, both dates on one grid, each pixel read once.
 
-    rows: height of a strip; the result does not depend on it.
+    rows: height of a strip, made a multiple of ``SQUARE``; the result does not depend on it.
     """
     shape = size(before)
     halo = model.halo + quality.GROWN_PX  # a mask that is grown within the surroundings
     rows = max(rows, halo)  # or the surroundings would reach beyond the neighbouring strip
+    rows = -(-rows // SQUARE) * SQUARE
     above: Joint | None = None
     here: Joint | None = None
     for below in chain(_ahead(before, after, model, shape, rows), (None,)):

@@ -14,7 +14,7 @@ from odc.geo.geobox import GeoBox
 from geodata.rasterfile import open_pixels
 from geodata.scene import ArrayPixels
 from pipeline.detect import highres, pair_bands
-from pipeline.detect.builtup import Roles, Scales, roles, scales, structure
+from pipeline.detect.builtup import Roles, Scales, coarse, roles, scales, structure
 from pipeline.detect.highres import HighRes
 from pipeline.detect.run import scored
 
@@ -204,11 +204,38 @@ def test_order_of_bands_does_not_matter():
 
 
 def test_scales_follow_the_ground():
-    assert scales(1.0).lines == (9, 19, 29, 41)
-    assert scales(2.0).lines == (5, 9, 15, 21)
+    assert scales(1.0) == Scales((9, 19, 29, 41), 5.0, 20)
+    assert scales(2.0) == Scales((5, 9, 15, 21), 2.5, 10)
     assert scales(5.0) == Scales((3, 5, 9), 2.0, 4)
-    assert scales(0.05) == Scales((41,), 6.0, 24)
-    assert scales(0.05).halo < 128
+    assert scales(0.5) == Scales((9, 19, 29, 41), 5.0, 20, step=2)
+    assert (scales(0.2).step, scales(0.05).step, scales(0.005).step) == (4, 16, 16)
+
+
+def test_squares_are_means_of_what_was_seen():
+    values = np.arange(15, dtype=np.float32).reshape(1, 3, 5)
+    seen = np.ones((3, 5), bool)
+    seen[0, 0] = seen[2, 2] = False
+    means, clear = coarse(values, seen, 2)
+    assert means[0].tolist() == [[4, 5, 6.5], [10.5, 13, 14]]
+    assert clear.tolist() == [[True, True, True], [True, False, False]]
+
+
+def test_fine_pixels_are_looked_at_by_the_metre():
+    """0.25 m: what is built at 1 m is found, at its place, by strips as in one."""
+    before, after = land((150, 170)), land((150, 170))
+    yard = (slice(90, 110), slice(90, 130))
+    built(after, yard)
+    fine = [
+        pixels(np.kron(spoilt(v, n), np.ones((1, 4, 4)))[:, :599, :678], RGBN, 0.25)
+        for n, v in enumerate((before, after))
+    ]
+    whole, strips = (found(*fine, rows=height) for height in (1000, 70))
+    assert np.array_equal(whole[0], strips[0])
+    change = whole[1] == 1
+    assert whole[2].report["step_px"] == 4
+    assert change[90 * 4 : 110 * 4, 90 * 4 : 130 * 4].mean() > 0.9
+    change[75 * 4 : 125 * 4, 75 * 4 : 145 * 4] = False
+    assert not change.any()
 
 
 def test_a_roof_stands_out_as_far_as_it_is_bright():
