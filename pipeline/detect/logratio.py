@@ -4,7 +4,7 @@ Speckle multiplies, so dates are compared by the logarithm of their ratio; local
 scales quieten it without losing small patches. A common gain is taken off (median). Values with
 negatives are logarithms already (decibels), and are subtracted.
 
-The threshold is Kapur's (maximum entropy of the histogram, 1985), raised until at most a fifth of
+The threshold is Kapur's (maximum entropy of the histogram, 1985), raised until at most half of
 what exceeds it is what the quiet pixels' own spread explains; so noise alone gives no change.
 """
 
@@ -24,12 +24,17 @@ from pipeline import quality
 from pipeline.detect.joint import sample, size, stride
 from pipeline.detect.protocol import Bands, Blank, Progress
 
-VERSION = "1"
+VERSION = "2"
 SCALES = (3, 5, 9)
 """Sides of the square means, in pixels."""
 LEAST = float(np.log(1.1))
 """A change of less than a tenth is none, however quiet the scene."""
-EXPLAINED = 0.2
+EXPLAINED = 0.5
+"""Of what exceeds the threshold, at most so much may be what the quiet pixels' own spread explains: change is then
+the likelier cause."""
+NOISE_FLOOR = 0.1
+"""Of the median, added before the logarithm: land lies some ten decibels above a radar's own noise, and the ratio of
+two such noises over water or tarmac says nothing."""
 BINS = 256
 FEWEST = 100
 
@@ -39,10 +44,11 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Ratio:
-    """decibels: values are logarithms already. floor: (band,) added before the logarithm."""
+    """decibels: values are logarithms already. floor, floor_after: (band,) added to each date before the logarithm."""
 
     decibels: bool
     floor: tuple[float, ...]
+    floor_after: tuple[float, ...]
 
     def __call__(self, before: F32, after: F32, clear: NDArray[np.bool_]) -> F32:
         """(band, y, x): mean over the scales of log(after / before); means of clear pixels only."""
@@ -50,13 +56,13 @@ class Ratio:
         out = np.zeros(before.shape, np.float32)
         for side in SCALES:
             held = np.maximum(_sum(weight, side), np.float32(1e-3))
-            for band, floor in enumerate(self.floor):
+            for band, (floor, floor_after) in enumerate(zip(self.floor, self.floor_after, strict=True)):
                 first = _sum(np.where(clear, before[band], np.float32(0)), side) / held
                 second = _sum(np.where(clear, after[band], np.float32(0)), side) / held
                 if self.decibels:
                     out[band] += (second - first) * np.float32(np.log(10) / 20)
                 else:
-                    out[band] += np.log((second + np.float32(floor)) / (first + np.float32(floor)))
+                    out[band] += np.log((second + np.float32(floor_after)) / (first + np.float32(floor)))
         return out / np.float32(len(SCALES))
 
 
@@ -117,9 +123,11 @@ class LogRatio:
 def _ratio(first: F32, second: F32) -> Ratio:
     """first, second: (band, pixel) clear pixels of the first tile that has any."""
     if min(float(first.min()), float(second.min())) < 0:
-        return Ratio(True, (0.0,) * len(first))
-    middle = np.maximum(np.median(first, axis=1), np.median(second, axis=1))
-    return Ratio(False, tuple(max(0.01 * float(value), 1e-6) for value in middle))
+        return Ratio(True, (0.0,) * len(first), (0.0,) * len(first))
+    floors = (
+        tuple(max(NOISE_FLOOR * float(value), 1e-6) for value in np.median(date, axis=1)) for date in (first, second)
+    )
+    return Ratio(False, *floors)
 
 
 def _fitted(ratios: F32, ratio: Ratio, bands: Bands) -> LogRatioModel:
