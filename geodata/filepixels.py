@@ -153,6 +153,13 @@ class FilePixels:
             values[:, ~valid] = 0
         return Raster(values, valid, quality, target, self.bands)
 
+    def block_row(self) -> tuple[int, int]:
+        """(rows, bytes) of one row of the file's blocks across the image, decoded, all its bands."""
+        dataset = self._dataset(self.path)
+        rows, columns = dataset.block_shapes[0]
+        across = -(-dataset.width // columns) * columns
+        return rows, rows * across * dataset.count * np.dtype(dataset.dtypes[0]).itemsize
+
     def codes(self, roi: ROI) -> NDArray[np.integer] | None:
         """The quality codes alone of the window ``roi``, (y, x); None where the quality is unknown.
         Raises: UnreadableFile where the file is damaged."""

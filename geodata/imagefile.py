@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio._env import get_gdal_config, set_gdal_config
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
@@ -87,6 +88,20 @@ def _check_limits(dataset: DatasetReader, path: object) -> None:
             mb=size // 1024**2,
             limit=safe.MAX_BLOCK_BYTES // 1024**2,
         )
+
+
+CACHE_BYTES = 512 * 1024**2
+"""Most that decoded blocks may take in this process."""
+
+
+def room_for(size: int) -> bool:
+    """Makes the cache of decoded blocks hold ``size`` bytes and what it held; False where that is beyond the limit."""
+    now = int(get_gdal_config("GDAL_CACHEMAX"))
+    if size + size // 4 > CACHE_BYTES:
+        return False
+    if now < size + size // 4:
+        set_gdal_config("GDAL_CACHEMAX", size + size // 4)
+    return True
 
 
 @contextmanager

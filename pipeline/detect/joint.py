@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geodata.filepixels import FilePixels
+from geodata.imagefile import room_for
 from geodata.scene import ROI, Pixels, Raster
 from geodata.sensors import QUALITY
 from pipeline import quality
@@ -22,6 +24,8 @@ SAMPLE_TILES = 40
 """Tiles that a sample is taken from: 10 % of the reading at 10,000 × 10,000."""
 SAMPLE_PIXELS = 120_000
 """Statistics of second order over a dozen variables stand to the third digit with so many."""
+STRIP_BYTES, LOWEST = 96 * 1024**2, 64
+"""Of both dates' values in one strip; three strips are held at a time. Rows of the lowest strip."""
 FEW_PIXELS = 20_000
 """With fewer, further tiles are read."""
 
@@ -57,6 +61,22 @@ def _picked(raster: Raster, wanted: tuple[int, ...]) -> NDArray[np.float32]:
 def size(pixels: Pixels) -> tuple[int, int]:
     """(rows, columns)."""
     return pixels.geobox.height, pixels.geobox.width
+
+
+def strip_rows(before: Pixels, after: Pixels, bands: int) -> int:
+    """Height of a strip: ``TILE``, or a part of it where that would take more than ``STRIP_BYTES``.
+
+    Strips lower than a file's blocks need what was decoded to be kept until the next one; where that would
+    take too much memory, the strips stay high.
+    """
+    rows, wanted = TILE, STRIP_BYTES // (size(before)[1] * bands * 2 * 4)
+    while rows > max(wanted, LOWEST):
+        rows //= 2
+    files = [pixels for pixels in (before, after) if isinstance(pixels, FilePixels)]
+    blocks = [pixels.block_row() for pixels in files]
+    # an image that is moved by a part of a block needs two rows of blocks for one strip
+    kept = sum(held * (2 if n else 1) for n, (high, held) in enumerate(blocks) if high > rows)
+    return rows if kept == 0 or room_for(kept) else TILE
 
 
 def tiles(shape: tuple[int, int], side: int = TILE) -> list[ROI]:

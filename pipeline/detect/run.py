@@ -1,8 +1,9 @@
 """A fitted model over a whole pair, strip by strip; memory flat.
 
-A strip is as wide as the image and ``TILE`` rows high, so that every block of a file is decoded
-once, and what lies above and below a pixel is at hand by holding one further strip. The next strip is
-read by a second thread while this one is scored: decoding and arithmetic both let other threads run.
+A strip is as wide as the image and as high as a file's blocks, or lower where the image is very wide;
+every block is decoded once, and what lies above and below a pixel is at hand by holding one further
+strip. The next one is read by a second thread while this one is scored: decoding and arithmetic both
+let other threads run.
 The answer is the same to the bit for any height of strip and any number of threads.
 """
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from geodata.scene import ROI, Pixels
 from pipeline import quality
-from pipeline.detect.joint import TILE, Joint, read, size
+from pipeline.detect.joint import Joint, read, size, strip_rows
 from pipeline.detect.protocol import Model, Progress
 
 SQUARE = 16
@@ -47,13 +48,15 @@ class Scored:
 
 
 def scored(
-    before: Pixels, after: Pixels, model: Model, progress: Progress | None = None, rows: int = TILE
+    before: Pixels, after: Pixels, model: Model, progress: Progress | None = None, rows: int | None = None
 ) -> Iterator[Scored]:
     """Score and decision of every pixel, both dates on one grid, each pixel read once.
 
-    rows: height of a strip, made a multiple of ``SQUARE``; the result does not depend on it.
+    rows: height of a strip (None: ``joint.strip_rows``), made a multiple of ``SQUARE``; the result does not
+    depend on it.
     """
     shape = size(before)
+    rows = rows or strip_rows(before, after, len(model.bands.names))
     halo = model.halo + quality.GROWN_PX  # a mask that is grown within the surroundings
     rows = max(rows, halo)  # or the surroundings would reach beyond the neighbouring strip
     rows = -(-rows // SQUARE) * SQUARE

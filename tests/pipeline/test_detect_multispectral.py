@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
+from geodata.imagefile import room_for
+from geodata.rasterfile import GridWriter, open_pixels
 from geodata.scene import ArrayPixels
 from pipeline import detect
 from pipeline.detect import multispectral
+from pipeline.detect.joint import strip_rows
 from pipeline.detect.run import scored
 from pipeline.detect.thresholds import triangle
 from tests.pipeline.land import fields, noise, pixels
@@ -140,3 +145,25 @@ def test_the_corner_lies_between_the_mode_and_the_tail_whatever_the_unit() -> No
     assert 1.3 < corner < 3.0
     assert triangle(7 * values) == pytest.approx(7 * corner, rel=1e-6)
     assert triangle(np.append(values, [1e6])) == pytest.approx(corner, rel=0.1)  # one strange pixel
+
+
+def test_very_wide_images_are_taken_in_lower_strips() -> None:
+    wide, narrow = (pixels(np.zeros((4, 8, width), np.float32)) for width in (20_000, 2_000))
+    assert (strip_rows(narrow, narrow, 4), strip_rows(wide, wide, 4)) == (512, 128)
+
+
+def test_blocks_higher_than_a_strip_are_decoded_once_and_give_the_same(tmp_path: Path) -> None:
+    before, after = seasons()
+    after[:, *YARD] += 900
+    paths = tmp_path / "before.tif", tmp_path / "after.tif"
+    for path, values in zip(paths, (before, after), strict=True):
+        grid = pixels(values).geobox
+        with GridWriter(path, grid, "float32", 4, descriptions=("blue", "green", "red", "nir")) as writer:
+            writer.write((slice(0, grid.height), slice(0, grid.width)), values)
+    with open_pixels(paths[0]) as one, open_pixels(paths[1]) as two:
+        assert one.block_row() == (512, 512 * 512 * 4 * 4)
+        score, _, _ = found(one, two)
+        in_strips, _, _ = found(one, two, 64)
+    np.testing.assert_array_equal(in_strips, score)
+    assert room_for(200 * 1024**2)
+    assert not room_for(2 * 1024**3)
