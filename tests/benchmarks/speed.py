@@ -1,10 +1,13 @@
-"""What detecting costs: ``python -m tests.benchmarks.speed [SIDE] [--whole SIDE]``.
+"""What detecting costs: ``python -m tests.benchmarks.speed [SIDE…] [--whole SIDE] [--dir DIR]``.
 
 A computed pair of SIDE × SIDE × 4 uint16 (default 10,000; tiled, deflate) is written to a temporary
-folder. Each way runs in a process of its own, on one thread, and prints CPU seconds and peak memory:
+folder, or to DIR. Each way runs in a process of its own and prints CPU seconds, wall-clock seconds (two
+threads: one reads ahead, one scores) and peak memory, both times against reading. With several sides the
+growth of each way from one to the next is told: log of the time over log of the pixels.
 
-- reading the pair once, strip by strip;
-- detect: sample, IR-MAD to convergence, score, decision, patches with outlines and spectra;
+- reading the pair once, strip by strip, on one thread;
+- IR-MAD alone, and the default (IR-MAD joined with slow features, with its floor): sample, fit to
+  convergence, score, decision, patches with outlines and spectra;
 - a whole-array numpy IR-MAD on a smaller piece (``--whole``, default 3,000), scaled by its pixels.
 """
 
@@ -12,12 +15,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +82,10 @@ def read_once(before: Path, after: Path) -> dict[str, Any]:
     return {}
 
 
-def detect_once(before: Path, after: Path) -> dict[str, Any]:
+def detect_once(before: Path, after: Path, method: str) -> dict[str, Any]:
     with open_pixels(before) as one, open_pixels(after) as two:
         start = time.process_time()
-        model = detect.fit(one, two)
+        model = detect.fit(one, two, method=method)
         fitted = time.process_time()
         traced = changes.trace(scored(one, two, model), model, one.geobox, before_id="before", after_id="after")
         return {
@@ -87,13 +94,6 @@ def detect_once(before: Path, after: Path) -> dict[str, Any]:
             "patches": len(traced.changes),
             "iterations": model.report["iterations"],
         }
-
-
-def score_once(before: Path, after: Path) -> dict[str, Any]:
-    """Without patches: what ``scored`` alone costs."""
-    with open_pixels(before) as one, open_pixels(after) as two:
-        changed = sum(int((strip.change == 1).sum()) for strip in scored(one, two, detect.fit(one, two)))
-    return {"changed_px": changed}
 
 
 def whole_array(before: Path, after: Path) -> dict[str, Any]:
@@ -121,7 +121,12 @@ def whole_array(before: Path, after: Path) -> dict[str, Any]:
     return {"iterations": rounds}
 
 
-WAYS = {"read": read_once, "score": score_once, "detect": detect_once, "whole": whole_array}
+WAYS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
+    "read": read_once,
+    "irmad": partial(detect_once, method="irmad"),
+    "multispectral": partial(detect_once, method="multispectral"),
+    "whole": whole_array,
+}
 
 
 def run(way: str, before: Path, after: Path) -> dict[str, Any]:
@@ -138,38 +143,56 @@ def run(way: str, before: Path, after: Path) -> dict[str, Any]:
 
 
 def child(way: str, before: Path, after: Path) -> None:
-    start = time.process_time()
+    cpu, wall = time.process_time(), time.monotonic()
     told = WAYS[way](before, after)
-    cpu = time.process_time() - start
+    cpu, wall = time.process_time() - cpu, time.monotonic() - wall
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"cpu_s": round(cpu, 2), "peak_mb": round(peak)} | told))
+    print(json.dumps({"cpu_s": round(cpu, 2), "wall_s": round(wall, 2), "peak_mb": round(peak)} | told))
+
+
+def of_side(folder: Path, side: int) -> dict[str, dict[str, Any]]:
+    pair = make_pair(folder, side)
+    size = sum(path.stat().st_size for path in pair) / 1e6
+    print(f"pair {side} × {side} × 4 uint16, {size:.0f} MB on disk", flush=True)
+    found: dict[str, dict[str, Any]] = {}
+    for way in ("read", "irmad", "multispectral"):
+        found[way] = run(way, *pair)
+        cpu, wall = (found[way][key] / found["read"][key] for key in ("cpu_s", "wall_s"))
+        rest = {key: value for key, value in found[way].items() if key not in ("cpu_s", "wall_s", "peak_mb")}
+        print(
+            f"  {way:14} {found[way]['cpu_s']:8.2f} s CPU ({cpu:4.2f} × reading)  {found[way]['wall_s']:8.2f} s wall"
+            f" ({wall:4.2f} ×)  {found[way]['peak_mb']:6} MB peak  {rest}",
+            flush=True,
+        )
+    for path in pair:
+        path.unlink()
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("side", nargs="?", type=int, default=10_000)
-    parser.add_argument("--whole", type=int, default=3_000)
+    parser.add_argument("sides", nargs="*", type=int, default=[10_000])
+    parser.add_argument("--whole", type=int, default=3_000, help="side for the whole-array way; 0: leave it out")
+    parser.add_argument("--dir", help="where the pairs are written")
     parser.add_argument("--way", nargs=3, metavar=("WAY", "BEFORE", "AFTER"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.way:
         child(asked.way[0], Path(asked.way[1]), Path(asked.way[2]))
         return
-    with tempfile.TemporaryDirectory(prefix="gengxun-speed-") as name:
-        pair = make_pair(Path(name), asked.side)
-        size = sum(path.stat().st_size for path in pair) / 1e6
-        print(f"pair {asked.side} × {asked.side} × 4 uint16, {size:.0f} MB on disk")
-        found = {way: run(way, *pair) for way in ("read", "score", "detect")}
-        for way, told in found.items():
-            ratio = told["cpu_s"] / found["read"]["cpu_s"]
-            print(f"  {way:7} {told['cpu_s']:8.2f} s CPU  {ratio:5.2f} × reading  {told['peak_mb']:6} MB peak  {told}")
-    with tempfile.TemporaryDirectory(prefix="gengxun-speed-") as name:
-        pair = make_pair(Path(name), asked.whole)
-        told = run("whole", *pair)
-        scaled = told["cpu_s"] * (asked.side / asked.whole) ** 2
+    with tempfile.TemporaryDirectory(prefix="gengxun-speed-", dir=asked.dir) as name:
+        found = [of_side(Path(name), side) for side in asked.sides]
+        for (side, one), (other, two) in pairwise(zip(asked.sides, found, strict=True)):
+            pixels = 2 * math.log(other / side)
+            growth = {way: math.log(two[way]["cpu_s"] / one[way]["cpu_s"]) / pixels for way in one}
+            print(f"growth {side} → {other}: " + ", ".join(f"{way} {power:.2f}" for way, power in growth.items()))
+        if not asked.whole:
+            return
+        told = run("whole", *make_pair(Path(name), asked.whole))
+        scaled = told["cpu_s"] * (asked.sides[-1] / asked.whole) ** 2
         print(
             f"  whole   {told['cpu_s']:8.2f} s CPU at {asked.whole} × {asked.whole}, {told['peak_mb']} MB,"
-            f" {told['iterations']} rounds; at {asked.side}: {scaled:.0f} s;"
-            f" detect ÷ whole array = {found['detect']['cpu_s'] / scaled:.3f}"
+            f" {told['iterations']} rounds; at {asked.sides[-1]}: {scaled:.0f} s;"
+            f" multispectral ÷ whole array = {found[-1]['multispectral']['cpu_s'] / scaled:.3f}"
         )
 
 
