@@ -167,13 +167,24 @@ def sampled(
 
 
 def _blocks(joint: Joint, clear: NDArray[np.bool_], whole: bool) -> Iterator[Block]:
+    for part in _parts(clear, whole):
+        yield Block(joint.before[:, *part].copy(), joint.after[:, *part].copy(), clear[part].copy())
+
+
+def _parts(clear: NDArray[np.bool_], whole: bool) -> list[ROI]:
+    """Where the blocks of a tile lie: those with a clear pixel; where none has one, around one that is clear."""
+    if not clear.any():
+        return []
     rows, columns = clear.shape
-    tops, lefts = (range(0, 1) if whole else range(0, side, PITCH) for side in (rows, columns))
-    for top in tops:
-        for left in lefts:
-            part = (slice(None), slice(None)) if whole else (slice(top, top + BLOCK), slice(left, left + BLOCK))
-            if clear[part].any():
-                yield Block(joint.before[:, *part].copy(), joint.after[:, *part].copy(), clear[part].copy())
+    if whole:
+        return [(slice(0, rows), slice(0, columns))]
+    grid = [(y, x) for y in range(0, rows, PITCH) for x in range(0, columns, PITCH)]
+    found = [(slice(y, y + BLOCK), slice(x, x + BLOCK)) for y, x in grid if clear[y : y + BLOCK, x : x + BLOCK].any()]
+    if found:
+        return found
+    places = np.flatnonzero(clear)
+    y, x = (max(0, int(n) - BLOCK // 2) for n in divmod(places[len(places) // 2], columns))
+    return [(slice(y, y + BLOCK), slice(x, x + BLOCK))]
 
 
 def sampled_pixels(

@@ -167,3 +167,15 @@ def test_blocks_higher_than_a_strip_are_decoded_once_and_give_the_same(tmp_path:
     np.testing.assert_array_equal(in_strips, score)
     assert room_for(200 * 1024**2)
     assert not room_for(2 * 1024**3)
+
+
+def test_a_small_clear_place_in_a_large_scene_is_enough_to_be_compared() -> None:
+    land = fields((1500, 1500))
+    seen = np.zeros((1500, 1500), bool)
+    seen[60:120, 60:120] = True  # between the blocks that are looked at
+    before, after = land + noise(land.shape, 1), land + noise(land.shape, 2)
+    after[:, 75:85, 80:95] += 1200
+    _, change, model = found(pixels(before, valid=seen), pixels(after))
+    assert model.report["state"] == "fitted"
+    assert (change[~seen] == 255).all()
+    assert (change[75:85, 80:95] == 1).mean() > 0.9
