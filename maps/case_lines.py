@@ -20,6 +20,7 @@ from maps.case_names import (
 )
 from maps.style import mu_text
 from maps.telling import Telling
+from pipeline.cases.closing import SHOT_NAMES
 from pipeline.cases.events import Event, Kind
 from pipeline.cases.proceeding_law import words as law_words
 from pipeline.cases.transfer import receiver_name
@@ -60,6 +61,8 @@ TITLES: Mapping[str, str] = {
 
 
 def title_of(event: Event, telling: Telling) -> Text:
+    if event.kind == Kind.SUPPLEMENT:
+        return _kept(event)
     return both(TITLES.get(event.kind, event.kind), **_FIELDS.get(event.kind, _nothing)(event, telling))
 
 
@@ -79,6 +82,20 @@ def _nothing(event: Event, telling: Telling) -> Fields:
 
 def _how(event: Event, telling: Telling) -> Fields:
     return {"how": closing_name(event.payload.get("rectification"), telling.rules(day_of(event.at)))}
+
+
+def _kept(event: Event) -> Text:
+    """What waited for its photos came in time; what was not taken says so; the rest came too late."""
+    if event.payload.get("waits"):
+        return both("Verdict came before its photos")
+    if event.payload.get("refused"):
+        return both("Not taken, kept as an addition")
+    return both(TITLES[Kind.SUPPLEMENT] if _late(event) else "Kept as an addition")
+
+
+def _late(event: Event) -> bool:
+    """The ledger itself keeps what was overtaken, and names no record beside it; a phone's names one."""
+    return not event.payload.get("record")
 
 
 _FIELDS: Mapping[str, Callable[[Event, Telling], Fields]] = {
@@ -185,9 +202,27 @@ def _leniency(event: Event, telling: Telling) -> Lines:
 
 
 def _supplement(event: Event, telling: Telling) -> Lines:
+    waits = event.payload.get("waits")
+    if isinstance(waits, Mapping) and waits:
+        return _waited(event, waits, telling)
     kind = str(event.payload.get("kind"))
-    word = {"VERDICT": "a verdict", "REPORTED": "a report"}.get(kind, kind)
-    return [both("{what}, when the case had moved on", what=both(word))]
+    word = both({"VERDICT": "a verdict", "REPORTED": "a report", "EVIDENCE": "a photo"}.get(kind, kind))
+    if event.payload.get("refused"):
+        return [word, telling.free(event.payload["refused"])]
+    return [both("{what}, when the case had moved on", what=word)] if _late(event) else [word]
+
+
+def _waited(event: Event, waits: Mapping[str, Any], telling: Telling) -> Lines:
+    """For which photos, and whether they came: then the verdict stands as an entry of its own."""
+    late = event.payload.get("late")
+    said = verdict_name(late, telling.rules(day_of(event.at))) if isinstance(late, Mapping) else both("a verdict")
+    lacked = joined([both("{name} {n}", name=both(name), n=waits[shot]) for shot, name in SHOT_NAMES.items()
+                     if shot in waits])  # fmt: skip
+    seq = telling.taken.get(str(event.payload.get("record") or ""))
+    waited = both("waited for its photos ({photos})", photos=lacked)
+    if seq is None:
+        waited = both("its photos were not here yet ({photos}); it takes effect when they come", photos=lacked)
+    return [said, waited, *([both("taken as entry {seq} when they came", seq=seq)] if seq else [])]
 
 
 def _to_whom(event: Event, telling: Telling) -> Lines:

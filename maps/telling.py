@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from geodata.words import Text
-from pipeline.cases.events import Event
+from pipeline.cases.events import Event, Kind
 from pipeline.cases.rules import Standards
 from pipeline.inspection import Inspection
 
@@ -20,7 +20,7 @@ Rules = Callable[[date], Standards]
 class Telling:
     """What events are told with. hidden: names and parties that no published page shows. clock_back: seq
     of events that say an earlier time than the one before them. named: people are told by their names,
-    as inside the office."""
+    as inside the office. taken: {record of a phone: seq of the verdict that it became}."""
 
     rules: Rules
     seen_by: Mapping[str, Inspection] = field(default_factory=dict)
@@ -28,6 +28,7 @@ class Telling:
     hidden: frozenset[str] = frozenset()
     clock_back: frozenset[int] = frozenset()
     named: bool = False
+    taken: Mapping[str, int] = field(default_factory=dict)
 
     def free(self, value: Any) -> Text:
         """Text that people wrote, or a Text of ours, without the names known here."""
@@ -38,6 +39,11 @@ class Telling:
         for name in sorted(self.hidden, key=len, reverse=True):
             text = text.replace(name, "×××")
         return text
+
+
+def taken_records(events: Iterable[Event]) -> dict[str, int]:
+    """{record of a phone: seq of the verdict that it became}."""
+    return {str(e.payload["record"]): e.seq for e in events if e.kind == Kind.VERDICT and e.payload.get("record")}
 
 
 def hidden_names(events: Iterable[Event]) -> frozenset[str]:

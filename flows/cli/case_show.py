@@ -88,6 +88,12 @@ def _kept_line(kept: Mapping[str, Any]) -> str:
     said = "，" if language() == "zh" else ", "
     shown = said.join(f"{key}={value}" for key, value in late.items() if value not in ("", None))
     kind = step_name(Kind(kept["kind"])) if kept["kind"] in set(Kind) else kept["kind"]
+    if kept.get("waits"):
+        photos = said.join(
+            f"{tr(name)} {kept['waits'][shot]}" for shot, name in SHOT_NAMES.items() if shot in kept["waits"]
+        )
+        return tr("{kind} by {who} came before its photos ({photos}) and waited for them: {said}", kind=kind, who=who,
+                  photos=photos, said=shown)  # fmt: skip
     return tr("supplement, {kind} by {who}: {said}", kind=kind, who=who, said=shown)
 
 

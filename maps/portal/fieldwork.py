@@ -114,7 +114,7 @@ def _no_evidence(office: Office, sender: Sender, values: Mapping[str, Any], erro
     number, id = str(values["case"]), str(values["id"])
     with office.store.writing():
         event = _recorded(office, number, id) or _kept(
-            office, sender, number, Kind.EVIDENCE, {**values, "record": id, **sender.told}
+            office, sender, number, Kind.EVIDENCE, {**values, "record": id, **sender.told}, refused=told
         )
     return Answer(415, {**told, "seq": event.seq, "kind": event.kind})
 
@@ -187,7 +187,7 @@ def _give(office: Office, sender: Sender, body: Mapping[str, Any]) -> Answer:
         part = _part(office, number, body)
         event = office.ledger.act(number, Kind.VERDICT, payload, sender.actor, part=part, expect_version=expected)
     except StepRefused as refused:
-        event = _kept(office, sender, number, Kind.VERDICT, payload)
+        event = _kept(office, sender, number, Kind.VERDICT, payload, refused=_said(refused))
         overtaken = _overtaken(office, number, body, event.seq)
         return Answer(409, {**_said(refused), "seq": event.seq, "kind": event.kind, "overtaken": overtaken})
     return Answer(201, _verdict_answer(office, number, body, event))
@@ -215,7 +215,7 @@ def postponed(office: Office, sender: Sender, body: Mapping[str, Any]) -> Answer
                 event = office.ledger.act(number, Kind.POSTPONED, payload, sender.actor, part=part)
             except StepRefused as error:
                 refused, status = _said(error), 409
-                event = _kept(office, sender, number, Kind.POSTPONED, payload)
+                event = _kept(office, sender, number, Kind.POSTPONED, payload, refused=refused)
         answer = {"seq": event.seq, "kind": event.kind, "overtaken": None, **(refused or {})}
         return _take(connection, sender, body, Answer(status, answer), kind="postponed")
 
@@ -353,11 +353,15 @@ def _kept(
     payload: Mapping[str, Any],
     *,
     waits: Mapping[str, int] | None = None,
+    refused: Mapping[str, str] | None = None,
 ) -> Event:
-    """As a supplement; by a role that may write none, as a note."""
+    """As a supplement; by a role that may write none, as a note. waits: for which photos; refused: why it was not
+    taken."""
     kept = {"kind": kind.value, "late": dict(payload), "part": "", "record": payload.get("record", "")}
     if waits:
         kept["waits"] = dict(waits)
+    if refused:
+        kept["refused"] = dict(refused)
     try:
         return office.ledger.act(number, Kind.SUPPLEMENT, kept, sender.actor)
     except StepRefused:

@@ -55,3 +55,18 @@ def test_what_was_kept_is_shown_with_what_it_says(tmp_path: Path) -> None:
     assert any(f"更正第 {seq} 条记录" in line and "以 2026 年版为准" in line for line in told)
     assert any("补充记录" in line and "verdict=false_change" in line and "水稻收割" in line for line in told)
     office.ledger.close()
+
+
+def test_a_verdict_that_waited_for_its_photos_is_told_as_such(tmp_path: Path) -> None:
+    office = Office(tmp_path / "ledger.db")
+    office.found()
+    office.dispatched()
+    kept = {"kind": "VERDICT", "late": {"verdict": "violation"}, "record": "v-1", "waits": {"close": 1, "overview": 2}}
+    office.ledger.act(FIRST, Kind.SUPPLEMENT, kept, INSPECTOR)
+    use("zh")
+    try:
+        told = list(lines(document(office.ledger, FIRST, office.now.date()), office.ledger.rules(office.now.date())))
+    finally:
+        use(None)
+    assert any("先到，等过照片（全景照片 2，近景照片 1）：verdict=violation" in line for line in told)
+    office.ledger.close()
