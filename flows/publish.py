@@ -75,6 +75,7 @@ def write(office: Workspace, out: Path) -> site.Published:
         return site.publish(
             out,
             scope=office.settings.bureau.name or both("All districts"),
+            as_of=ledger.clock(),
             cases=gathered.cases,
             events_by_case=gathered.events_by_case,
             inspections=ledger.inspections(),
@@ -109,6 +110,7 @@ def hand_over(office: Workspace, number: str, file: Path) -> dict[str, Any]:
             pictures=gathered.chips(case),
             around=gathered.surroundings(case),
             verified=ledger.verify(),
+            as_of=ledger.clock(),
             version=version("gengxun"),
             rules=ledger.rules,
             gates=lambda case, part: ledger.gates(case.number, part=part.id),

@@ -57,7 +57,8 @@ def write(
     rules: Rules = standards,
     gates: Gates | None = None,
 ) -> int:
-    """Replace ``file``; its size in bytes. Raises: InputError where it is no name for a page."""
+    """Replace ``file``; its size in bytes. as_of: what is due is told as of then, never before the case's last
+    event. Raises: InputError where it is no name for a page."""
     if file.suffix.lower() not in SUFFIXES:
         raise InputError("{path}: a case is handed over as one HTML file; name it so, as case.html.", path=file)
     if not file.parent.is_dir() or file.is_dir():
@@ -66,11 +67,12 @@ def write(
         raise InputError(
             "The case number {number} cannot become a page; numbers are given by the ledger.", number=case.number
         )
+    told_at = max(as_of or case.latest_at, case.latest_at)
     frame = AloneFrame(
         case_map.page_path(case.number),
         lang,
         scope,
-        as_of or case.latest_at,
+        told_at,
         None if verified is None else bool(verified.ok),
         assets.names(),
         version,
@@ -90,7 +92,7 @@ def write(
         around.scenes,
         around.around,
         chips=chips,
-        as_of=as_of or case.latest_at,
+        as_of=told_at,
         clouds=around.clouds,
         verified=verified,
         runs={},

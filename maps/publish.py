@@ -101,17 +101,18 @@ def publish(
     """Write the whole site beside ``site`` and let it take the place of the old one at the end.
 
     chips: {scene id: Picture} for a case, asked for once a case. inspected_at: {inspection id: when}.
-    scenes, thumbs: of the inspections, by scene id. verified: ``ledger.Verified`` or None. as_of: the
-    newest event's time unless given. rules: what is in force on a day. gates: of a part that waits for
-    acceptance (``Ledger.gates``). construction_m2: as for ``statistics``.
+    scenes, thumbs: of the inspections, by scene id. verified: ``ledger.Verified`` or None. as_of: what is due
+    is told as of then; the newest event's time unless given, and never before it. rules: what is in force on a
+    day. gates: of a part that waits for acceptance (``Ledger.gates``). construction_m2: as for ``statistics``.
     progress: (pages done, pages in all). Raises InputError where ``site`` holds something that is not a
     published site.
     """
     _refuse_foreign(site)
     at = dict(inspected_at or {})
     moments = [event.at for events in events_by_case.values() for event in events] + list(at.values())
+    told_at = max([*moments, *filter(None, [as_of])], default=None)
     told = _Told(
-        scope=scope, as_of=as_of or max(moments, default=None), verified=verified, version=software_version,
+        scope=scope, as_of=told_at, verified=verified, version=software_version,
         scenes=dict(scenes or {}), inspected_at=at, map_number=map_number, parks=parks, rules=rules, gates=gates,
     )  # fmt: skip
     done = _counted(progress, len(cases) + len(inspections) + 1)
