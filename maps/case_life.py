@@ -21,7 +21,7 @@ from pipeline.cases.table import role_name
 from pipeline.cases.transfer import receiver_name
 
 Gates = Callable[[Case, Part], Sequence[Any]]
-"""(case, part) → ``closing.Gate`` of a part that is not closed yet."""
+"""(case, part) → ``closing.Gate`` of a part that is not closed yet, as they stand whoever looks."""
 
 VIOLATION = "violation"
 
@@ -115,6 +115,8 @@ def next_step(case: Case, part: Part, telling: Telling, as_of: datetime, dates: 
     where = case.township_name or case.district_name or case.district_code
     district = case.district_name or case.district_code
     once = part.status is Status.SUSPECTED and dates < 2 and not case.clues
+    if telling.named and part.assignee and part.status in (Status.DISPATCHED, Status.RECTIFYING):
+        where = f"{where} · {part.assignee}"
     title, who, after = (
         both(msgid, where=where, district=district) for msgid in (_SEEN_ONCE if once else _NEXT[part.status])
     )
@@ -198,8 +200,10 @@ def _verdict(part: Part, telling: Telling) -> VerdictLine | None:
     told = part.verdict
     at = datetime.fromisoformat(told["at"])
     name = verdict_name(told, telling.rules(day_of(at)))
+    role = _role(told)
+    who = both("{name} ({role})", name=told["by"], role=role) if telling.named and told.get("by") else role
     return VerdictLine(
-        name, date.fromisoformat(told["checked_on"]) if told.get("checked_on") else day_of(at), _role(told),
+        name, date.fromisoformat(told["checked_on"]) if told.get("checked_on") else day_of(at), role, who,
         unlawful=told["verdict"] == VIOLATION, text=telling.free(told["text"]) if told.get("text") else None,
     )  # fmt: skip
 
@@ -297,7 +301,7 @@ def _beside(part: Part, telling: Telling) -> tuple[tuple[Text, Text], ...]:
     verdict = _verdict(part, telling)
     ground = both("none yet: a clue")
     if verdict is not None:
-        ground = both("{verdict} ({day}, {role})", verdict=verdict.name, day=str(verdict.day), role=verdict.role)
+        ground = both("{verdict} ({day}, {role})", verdict=verdict.name, day=str(verdict.day), role=verdict.who)
     filed = [
         both("{state}, filed on {day}", state=law_words("proceeding").of("states", str(p.state)), day=str(p.filed_on))
         for p in part.proceedings.values()

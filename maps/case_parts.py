@@ -116,11 +116,13 @@ class Happening:
 
 @dataclass(frozen=True)
 class VerdictLine:
-    """What was found on the ground, when, by which role. unlawful: the one place where 违法 may stand."""
+    """What was found on the ground, when, by which role; who: by name, inside the office, else the role.
+    unlawful: the one place where 违法 may stand."""
 
     name: Text
     day: date
     role: Text
+    who: Text
     unlawful: bool
     text: Text | None = None
 
@@ -176,12 +178,13 @@ class PartView:
 
 @dataclass(frozen=True)
 class Seal:
-    """What checking every hash of the ledger gave. first_bad: the first event that does not fit."""
+    """What checking every hash of the ledger gave, and when. first_bad: the first event that does not fit."""
 
     ok: bool
     events: int
     first_bad: int | None
     head: str
+    at: datetime
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,6 +196,7 @@ class CasePage:
     marks: where 中 and 高 begin on the confidence bar, and confidence_word where it lies.
     layers: (kind, editions) that the flag was computed with. confirmed: how often it was seen again.
     parts: one, or those of a split case. began: between which dates it began. clues: from outside.
+    settled: doubts that hold no longer, and what ended them.
     """
 
     number: str
@@ -223,11 +227,18 @@ class CasePage:
     parts: tuple[PartView, ...] = ()
     began: Text | None = None
     clues: tuple[Text, ...] = ()
+    settled: tuple[Text, ...] = ()
 
     @property
     def entries(self) -> int:
         """Events told; photos that came together are one line of several."""
         return sum(one.count for one in self.happenings)
+
+    @property
+    def unchecked(self) -> int:
+        """Of ``entries``, those that came after the last check of the ledger."""
+        checked = self.seal.events if self.seal else 0
+        return sum(one.count for one in self.happenings if one.seq > checked)
 
     @property
     def overdue(self) -> bool:

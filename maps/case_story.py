@@ -9,23 +9,25 @@ from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
-from geodata.days import BEIJING
+from geodata.days import BEIJING, day_of
 from geodata.layers import Kind
 from geodata.scene import Scene
 from geodata.words import Text, both
 from maps.case_events import happenings
 from maps.case_life import Gates, next_step, part_view, stages
-from maps.case_names import clue_text
+from maps.case_names import clue_text, joined
 from maps.case_parts import Area, AreaRow, CasePage, Ground, NextStep, SceneView, Seal
 from maps.chips import Chip
 from maps.style import m2_text, mu_text
-from maps.telling import Rules, Telling, hidden_names
+from maps.telling import Rules, Telling, hidden_names, taken_records
 from pipeline import flags as flag_files
 from pipeline import triage
 from pipeline.cases import seen
 from pipeline.cases.case import ORDER, Case, Part
 from pipeline.cases.events import Event
+from pipeline.cases.rows import doubts_now
 from pipeline.cases.standards import standards
+from pipeline.flags import Reason
 from pipeline.inspection import Inspection
 from pipeline.overlay import Occupied
 
@@ -82,7 +84,7 @@ def case_page(
     sure = seen.confidence(case)
     hidden = frozenset[str]() if named else hidden_names(told)
     clock_back = frozenset(getattr(verified, "clock_back", ()) or ())
-    telling = Telling(rules, seen_by, runs or {}, hidden, clock_back, named)
+    telling = Telling(rules, seen_by, runs or {}, hidden, clock_back, named, taken_records(told))
     return CasePage(
         number=case.number,
         status=case.status,
@@ -98,13 +100,13 @@ def case_page(
         confidence_word=both(triage.level(sure)),
         marks=(triage.MEDIUM, triage.HIGH),
         reasons=first.reasons[:4],
-        doubts=first.doubts,
+        doubts=_doubts(case, first.doubts),
         precision=both("Fewer than 20 of this kind have been checked on the ground: no precision is given yet."),
         area=area(first.occupied),
         stages=stages(case, told),
         next=_next(case, telling, as_of),
         happenings=happenings(told, telling),
-        seal=_seal(verified),
+        seal=_seal(verified, as_of),
         layers=layer_names(first.layers or (founding.layers if founding else {})),
         as_of=as_of,
         relapses=case.relapses,
@@ -112,6 +114,7 @@ def case_page(
         parts=tuple(part_view(case, part, telling, as_of, _dates(case), gates) for part in case.parts),
         began=((case.dated or {}).get("interval") or {}).get("text"),
         clues=tuple(clue_text(clue) for clue in case.clues),
+        settled=_settled(case),
     )
 
 
@@ -206,10 +209,33 @@ def _view(scene: Scene, chip: Chip | None, cloud: float | None, compared: bool) 
     return SceneView(scene.id, scene.platform, day, scene.gsd_m, cloud, chip, unusable)
 
 
-def _seal(verified: Any) -> Seal | None:
+def _seal(verified: Any, as_of: datetime) -> Seal | None:
+    """A check that was kept says when it was made; one that does not was made for this page."""
     if verified is None:
         return None
-    return Seal(bool(verified.ok), int(verified.events), verified.first_bad, str(verified.head or ""))
+    at = getattr(verified, "at", None) or as_of
+    return Seal(bool(verified.ok), int(verified.events), verified.first_bad, str(verified.head or ""), at)
+
+
+def _doubts(case: Case, told: Sequence[Reason]) -> tuple[Reason, ...]:
+    """Those of the flag that founded it that still hold."""
+    hold = {doubt["title"]["en"] for doubt in doubts_now(case)}
+    return tuple(doubt for doubt in told if doubt.title["en"] in hold)
+
+
+def _settled(case: Case) -> tuple[Text, ...]:
+    """That it rests on one scene alone, where a later scene or the ground has answered it; the doubt itself goes."""
+    ended = {doubt["title"]["en"]: doubt["title"] for doubt in case.flags[0]["doubts"]}
+    for doubt in doubts_now(case):
+        ended.pop(doubt["title"]["en"], None)
+    days = seen.days_seen_again(case)
+    checked = next((part.verdict for part in case.parts if part.verdict), None)
+    if days:
+        why = both("seen again on {days}", days=joined([{"zh": str(day), "en": str(day)} for day in days]))
+    else:
+        day = day_of(datetime.fromisoformat(checked["at"])) if checked else ""
+        why = both("checked on the ground on {day}", day=(checked or {}).get("checked_on") or day)
+    return tuple(both("{doubt}: holds no longer, {why}", doubt=title, why=why) for title in ended.values())
 
 
 def _next(case: Case, telling: Telling, as_of: datetime) -> NextStep:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from geodata.atomic import write_bytes
 from geodata.chips import crop
 from geodata.errors import UnreadableFile
+from geodata.words import both
 from maps import chips as pictures
 from maps.case_parts import CasePage
 from maps.case_story import case_page
@@ -28,8 +29,10 @@ from maps.portal.office import Office
 from maps.publish import Surroundings
 from pipeline.cases import tables
 from pipeline.cases.case import Case
+from pipeline.cases.closing import Gate
 from pipeline.cases.database import reading
-from pipeline.cases.events import Event
+from pipeline.cases.events import Event, Kind
+from pipeline.cases.table import NEXT, Status
 from pipeline.inspection import Inspection, from_json
 
 SCENE_ID = re.compile(r"[0-9a-f-]{36}")
@@ -59,11 +62,26 @@ def page_of(office: Office, person: Person, case: Case, events: Sequence[Event],
         verified=last_check(office),
         runs={one.id: f"runs/{one.id}" for one in seen} if person.may("runs") else {},
         rules=office.rules,
-        gates=lambda of, one: office.ledger.gates(of.number, part=one.id, by=person.name),
+        gates=lambda of, one: _gates(office, person, of.number, one.id),
         named=True,
     )
     view = next((one for one in page.parts if part and one.id == part), None)
     return page if view is None else replace(page, next=view.next, status=view.status)
+
+
+def _gates(office: Office, person: Person, number: str, part: str) -> list[Gate]:
+    """As they stand: nobody has accepted yet. Beside it, whether the one who looks may."""
+    standing = office.ledger.gates(number, part=part)
+    if person.role not in NEXT[Status.REPORTED, Kind.ACCEPTED].roles:
+        return list(standing)
+    mine = {gate.key: gate for gate in office.ledger.gates(number, part=part, by=person.name)}
+    return [_for_me(gate, mine[gate.key]) for gate in standing]
+
+
+def _for_me(gate: Gate, mine: Gate) -> Gate:
+    if gate.key != "second_person":
+        return gate
+    return replace(gate, missing=mine.missing or both("a second person has to accept: you may"))
 
 
 def _surroundings(office: Office, gathered: Gathered, case: Case) -> Surroundings:

@@ -94,9 +94,9 @@ def _followed(case: Case) -> dict[str, Any]:
 
 def doubts_now(case: Case) -> list[Mapping[str, Any]]:
     """The doubts of the flag that founded it, as told; that it rests on one scene alone no longer, once another saw
-    it. A list's row keeps them all: it says what was told then."""
-    seen_again = len(scenes_that_saw(case)) > 1
-    return [doubt for doubt in case.flags[0]["doubts"] if not (seen_again and doubt["title"]["en"] == ONE_SCENE)]
+    it or the ground was checked. A list's row keeps them all: it says what was told then."""
+    answered = len(scenes_that_saw(case)) > 1 or any(part.verdict for part in case.parts)
+    return [doubt for doubt in case.flags[0]["doubts"] if not (answered and doubt["title"]["en"] == ONE_SCENE)]
 
 
 def due_now(part: Part) -> Mapping[str, Any] | None:

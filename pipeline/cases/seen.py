@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+
+from geodata.days import day_of
 from pipeline.cases.case import Case
 
 
@@ -18,6 +21,13 @@ def confidence(case: Case) -> float:
     for value in best.values():
         doubt *= 1.0 - value
     return round(min(1.0 - doubt, max(0.97, *best.values())), 3)
+
+
+def days_seen_again(case: Case) -> list[date]:
+    """Days in Beijing of the scenes that saw it after the first, oldest first; two scenes of one day are one."""
+    first = case.flags[0]["change"]["after_id"]
+    again = [f["after_at"] for f in case.flags if f["change"]["after_id"] not in ("", first) and f["after_at"]]
+    return sorted({day_of(datetime.fromisoformat(at)) for at in again})
 
 
 def scenes_that_saw(case: Case) -> set[str]:
