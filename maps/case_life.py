@@ -116,7 +116,7 @@ def next_step(case: Case, part: Part, telling: Telling, as_of: datetime, dates: 
     district = case.district_name or case.district_code
     once = part.status is Status.SUSPECTED and dates < 2 and not case.clues
     if telling.named and part.assignee and part.status in (Status.DISPATCHED, Status.RECTIFYING):
-        where = f"{where} · {part.assignee}"
+        where = f"{where} · {part.assignee}"  # unit and person, as it was given
     title, who, after = (
         both(msgid, where=where, district=district) for msgid in (_SEEN_ONCE if once else _NEXT[part.status])
     )
@@ -201,7 +201,7 @@ def _verdict(part: Part, telling: Telling) -> VerdictLine | None:
     at = datetime.fromisoformat(told["at"])
     name = verdict_name(told, telling.rules(day_of(at)))
     role = _role(told)
-    who = both("{name} ({role})", name=told["by"], role=role) if telling.named and told.get("by") else role
+    who = both("{name}, {role}", name=told["by"], role=role) if telling.named and told.get("by") else role
     return VerdictLine(
         name, date.fromisoformat(told["checked_on"]) if told.get("checked_on") else day_of(at), role, who,
         unlawful=told["verdict"] == VIOLATION, text=telling.free(told["text"]) if told.get("text") else None,

@@ -81,7 +81,7 @@ def case_list(stage: str | None, status: str | None, district: str | None, kind:
         return emit(rows)
     if not rows:
         return say(tr("no case fits"))
-    click.echo(tr("number  status  kind  farmland  confidence  district  longitude,latitude  due  assigned to  sources"
+    click.echo(tr("number  status  kind  area (farmland)  confidence  district  longitude,latitude  due  assigned to  sources"
                   " (most urgent first, then by number)"))  # fmt: skip
     for row in rows:
         click.echo(_line(row))
@@ -94,7 +94,11 @@ def _line(row: dict[str, Any]) -> str:
             row["number"],
             tr(row["status"]),
             kind_name(row["kind"])[language()],
-            f"{mu(row['farmland_gross_m2']):>8.2f} 亩",
+            tr(
+                "{patch} mu (farmland {farmland})",
+                patch=f"{mu(row['patch_m2']):>8.2f}",
+                farmland=f"{mu(row['farmland_gross_m2']):.2f}",
+            ),
             f"{row['confidence']:.2f}",
             row["district_name"],
             f"{row['lon']:.5f},{row['lat']:.5f}",

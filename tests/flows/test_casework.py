@@ -223,6 +223,7 @@ def test_lists_are_filtered_without_a_replay(run, tmp_path):
     assert listed[0].startswith("number  status")
     assert "most urgent first" in listed[0]
     assert "days left" in listed[1]
+    assert "mu (farmland " in listed[1]  # the patch first, and the farmland by its name
     assert run("case", "list", "--batch", "none").out == ""
     violation(run, tmp_path)
     assert numbers("--party", "某建材公司", "--stage", "RECTIFY") == [FIRST]

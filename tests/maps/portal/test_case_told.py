@@ -149,4 +149,8 @@ def test_who_it_was_given_to_and_who_decided_are_named_in_the_office(office: Off
     assert "责任 示意镇 · 周建军 核查人员" in text(reviewer, f"/case/{CASE}")
     for address in (f"/case/{REPORTED}", f"/case/{REPORTED}/print"):
         page = text(reviewer, address)
-        assert re.search(r"非农违法 · 工矿商服 · 硬化.{0,20}李外业（外业核查员）", page), page[:3000]
+        assert re.search(r"非农违法 · 工矿商服 · 硬化.{0,20}李外业，外业核查员", page), page[:3000]
+
+
+def test_the_list_gives_the_area_of_the_patch_and_the_farmland_by_its_name(desk: Any) -> None:
+    assert "15.00 亩，耕地 12.00" in text(desk(), "/cases")  # 10,000 m² and 8,000 m² of 666.67
