@@ -282,6 +282,24 @@ def test_phone_shows_what_is_next_first(shown) -> None:
     assert small == 0
 
 
+def test_a_long_history_opens_no_gap_between_the_cards(shown) -> None:
+    last = made.events()[-1]
+    text = "现场大门上锁，联系村组后再去。" * 9
+    more = [dataclasses.replace(last, seq=100 + n, kind="NOTE", payload={"text": text}) for n in range(9)]
+    page = shown(the_page(events=[*made.events(), *more])).page
+
+    def edges(name: str) -> tuple[float, float]:
+        box = page.locator(name).bounding_box()
+        return box["y"], box["y"] + box["height"]
+
+    story, area = edges(".gx-story"), edges(".gx-area")
+    assert story[1] - story[0] > 1000
+    for above, below in (("next", "beside"), ("beside", "story"), ("story", "seal"), ("why", "area")):
+        assert 0 < edges(f".gx-{below}")[0] - edges(f".gx-{above}")[1] < 20, (above, below)
+    assert abs(edges(".gx-map-card")[1] - area[1]) < 20
+    assert area[1] - edges(".gx-area .gx-card-body > :last-child")[1] < 60
+
+
 def test_history_is_newest_first_each_with_its_actor(shown) -> None:
     page = shown(the_page()).page
     titles = [text.strip() for text in page.locator(".gx-timeline li b").all_inner_texts()]
