@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
+from pipeline.cases.events import Kind
+from pipeline.cases.evidence import to_json as evidence_json
 from tests.maps.portal.conftest import WORD, add_person, number
+from tests.pipeline.cases import lives
 
 ADDRESSES = (
     f"/case/{number(2)}", f"/case/{number(3)}?do=verdict&pick=violation", f"/case/{number(5)}?do=proceeding",
@@ -63,3 +67,20 @@ def test_a_step_is_taken_without_script(chromium, serving, office) -> None:
     assert re.search("已记入台账：派发", page.inner_text("#done"))
     assert office.ledger.case(number(2)).status == "DISPATCHED"
     context.close()
+
+
+def test_the_sheet_of_a_case_with_eight_photos_is_one_a4_page(browser, enter, office) -> None:
+    ground = office.ledger.case(number(5)).geometry
+    held = sum(item["kind"] == "photo" for item in office.ledger.case(number(5)).parts[0].evidence)
+    for n in range(8 - held):
+        item = lives.photo("after", ground, office.clock() - timedelta(minutes=n))
+        office.ledger.act(number(5), Kind.EVIDENCE, evidence_json(item), lives.INSPECTOR)
+    page = enter(browser, "reviewer")
+    page.goto(f"/case/{number(5)}/print")
+    assert page.locator(".gx-sh-photos li").count() == 8
+    assert page.locator(".gx-sh-gates tr").count() > 5
+    assert page.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") == 1
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 673, "height": 1017})  # what A4 leaves within its margins
+    sides = [page.locator(part).bounding_box() for part in (".gx-sh-pictures", ".gx-sh-facts")]
+    assert sides[0]["y"] == sides[1]["y"]  # side by side, as at a desk
