@@ -81,8 +81,8 @@ def case_list(stage: str | None, status: str | None, district: str | None, kind:
         return emit(rows)
     if not rows:
         return say(tr("no case fits"))
-    click.echo(tr("number  status  kind  area (farmland)  confidence  district  longitude,latitude  due  assigned to  sources"
-                  " (most urgent first, then by number)"))  # fmt: skip
+    click.echo(tr("number  status  kind  area (farmland)  confidence  district  longitude,latitude  due  assigned to"
+                  "  sources (most urgent first, then by number)"))  # fmt: skip
     for row in rows:
         click.echo(_line(row))
 
