@@ -29,6 +29,8 @@
   const queue = (self.gxQueue = new Queue());
   const me = String(Math.random()).slice(2) + Date.now();
   let base = "", running = null, timer = null, pauseUntil = 0, pressedAt = 0, stopped = null, sentence = null, part = 4 * LEAST;
+  let news = 1; /* counts the occasions on which a verdict that waits for photos at the office may have taken effect */
+  const askedAt = new Map();
 
   const tell = (name, detail) => queue.dispatchEvent(new CustomEvent(name, { detail }));
   queue.status = () => ({ running: !!running, stopped, again_at: pauseUntil > Date.now() ? pauseUntil : 0, sentence });
@@ -57,6 +59,7 @@
   };
   queue.kick = async () => {
     pressedAt = Date.now();
+    news += 1;
     pauseUntil = 0;
     if (stopped && !(await good())) { return; }
     await queue.drain();
@@ -81,18 +84,35 @@
     store.calm();
     for (;;) {
       if (stopped || navigator.onLine === false || pauseUntil > Date.now()) { return; }
-      const row = open(await store.all()).find((one) => dueAt(one) <= Date.now());
-      if (!row) { return; }
-      await send(row);
+      const rows = await store.all(), row = open(rows).find((one) => dueAt(one) <= Date.now());
+      const kept = row ? null : rows.find((one) => waits(one) && askedAt.get(one.key) !== news);
+      if (!row && !kept) { return; }
+      await (row ? send(row) : askAfter(kept));
     }
+  }
+  /* A verdict that the office keeps until its photos are there has a receipt, but no effect yet. It is asked after when a
+     photo went up, on opening, on a press, and every few minutes: the photos may come from another phone. */
+  const waits = (row) => row.state.name === "sent" && !!row.state.receipt && row.state.receipt.kind === "WAITING";
+  async function askAfter(row) {
+    askedAt.set(row.key, news);
+    try {
+      const receipt = await telling(row);
+      if (receipt.kind !== "WAITING" || JSON.stringify(receipt.lacks) !== JSON.stringify(row.state.receipt.lacks)) {
+        await store.mark(row.key, { name: "sent", receipt, at: new Date(store.now()).toISOString() });
+      }
+    } catch (stop) { if (stop.lock) { await lock(stop.lock); } } /* it has a receipt: nothing is lost, and it is asked again */
   }
   /* the next look, and the browser's own way for when the page is closed */
   async function plan() {
     clearTimeout(timer);
     if (stopped) { return; }
-    let rows = [];
-    try { rows = open(await store.all()); } catch (_) { return; }
-    if (!rows.length) { sentence = null; return; }
+    let rows = [], kept = false;
+    try { rows = await store.all(); kept = rows.some(waits); rows = open(rows); } catch (_) { return; }
+    if (!rows.length) {
+      sentence = null;
+      if (kept && self.document) { timer = setTimeout(() => { news += 1; queue.drain(); }, MOST_MS); }
+      return;
+    }
     const at = Math.max(pauseUntil, Math.min(...rows.map(dueAt)));
     if (self.document) { timer = setTimeout(queue.drain, Math.min(MOST_MS, Math.max(50, navigator.onLine === false ? MOST_MS : at - Date.now()))); later(); }
   }
@@ -123,6 +143,7 @@
       const receipt = await (row.kind === "photo" ? photo(row) : words(row));
       sentence = null;
       await store.mark(row.key, { name: "sent", receipt, at: new Date(store.now()).toISOString() });
+      if (row.kind === "photo") { news += 1; }
     } catch (stop) {
       if (stop.lock) { await store.mark(row.key, row.state.name === "uploading" ? { name: "waiting" } : row.state); await lock(stop.lock); return; }
       if (stop.refused) { await store.mark(row.key, { name: "refused", code: stop.code || 0, sentence: stop.refused }); return; }
@@ -186,6 +207,10 @@
   }
   async function words(row) {
     await store.mark(row.key, { name: "uploading", n: 0, share: 0, sent: 0 });
+    return telling(row);
+  }
+  /* the same record again: the office answers with what has become of it */
+  async function telling(row) {
     const body = { id: row.id, case: row.case, part: row.part, clock: row.clock };
     if (row.kind === "postponed") { Object.assign(body, row.payload); } else { Object.assign(body, { version: row.version, payload: row.payload }); }
     ["taken_at", "from_link"].forEach((name) => { if (row[name]) { body[name] = row[name]; } });

@@ -192,12 +192,15 @@
     } else {
       await within(here(), ["records"], "readwrite", (t) => {
         const records = t.objectStore("records"), had = records.get(key);
-        had.onsuccess = () => { if (had.result && had.result.state.name !== "sent") { records.put(Object.assign(had.result, { state })); } };
+        had.onsuccess = () => { if (had.result && (had.result.state.name !== "sent" || better(had.result.state, state))) { records.put(Object.assign(had.result, { state })); } };
       });
     }
     busy.delete(key);
     tellAll({ what: "mark", key, state });
   };
+
+  /* a receipt stands for good, but for that of a verdict which waited for its photos at the office */
+  const better = (held, state) => state.name === "sent" && !!held.receipt && held.receipt.kind === "WAITING";
 
   /* what another tab was sending when it ended is no longer on the way */
   store.calm = () => busy.clear();

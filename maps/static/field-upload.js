@@ -55,7 +55,7 @@
     const s = upload.state(r), t = tag(r);
     let picture;
     if (r.kind === "photo") { picture = gx.el("img", { alt: "", width: 64, height: 48 }); gx.camera.thumb(r, picture); } else { picture = gx.el("span", { class: "gxf-paper" }, gx.icon("paper", 24)); }
-    const said = s.is === "refused" || (s.is === "retry" && s.sentence) ? gx.either(s.sentence) : s.receipt && s.receipt.overtaken ? overtaken(s.receipt.overtaken) : findings(s.receipt);
+    const said = s.is === "refused" || (s.is === "retry" && s.sentence) ? gx.either(s.sentence) : s.receipt && s.receipt.overtaken ? overtaken(s.receipt.overtaken) : s.receipt && s.receipt.kind === "WAITING" ? gx.either(s.receipt) : findings(s.receipt);
     return gx.el("li", { "data-id": r.id }, picture, gx.el("div", {}, gx.el("b", {}, nameOf(r)), gx.el("small", {}, under(r)), said ? gx.el("p", {}, said) : null), gx.el("span", { class: "gxf-tag", "data-tone": t.tone }, t.text));
   }
   const overtaken = (o) => gx.t("overtaken", { by: o.by, at: gx.dayTime(o.at), verdict: gx.either(o.name) || gx.either(o.verdict) });

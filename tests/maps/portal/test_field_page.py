@@ -271,6 +271,54 @@ def test_the_verdict_names_what_is_missing_keeps_its_draft_and_goes_up(hold: Cal
     assert not field.problems
 
 
+def test_a_verdict_sent_before_its_photos_shows_when_it_has_taken_effect(
+    hold: Callable[..., Field], office: Any
+) -> None:
+    field = hold()
+    field.stand(-40, -40)
+    field.open()
+    field.until("gxField.place.fix")
+    field.context.set_offline(True)
+    field.until("document.getElementById('gxf-strip-text').textContent === '无信号，可照常工作'")
+    field.face(45)
+    field.tab("photo")
+    field.page.click("#gxf-primary")
+    for _ in range(3):
+        field.shoot()
+    field.page.click("#gxf-camera-close")
+    field.tab("verdict")
+    field.page.click(".gxf-choice[data-key=violation] label")
+    field.page.click("text=厂房类")
+    field.page.fill("#gxf-in-built", "2026-09")
+    held: list[Any] = []
+    holding = True
+
+    def hold_back(route: Any) -> None:
+        if holding:
+            held.append(route)
+        else:
+            route.continue_()
+
+    field.page.route("**/up/**", hold_back)
+    field.page.click("#gxf-primary")
+    field.context.set_offline(False)
+    waits = "document.querySelector('#gxf-rows li:first-child').innerText"
+    field.until(f"{waits}.includes('局里等照片到齐')", timeout=40_000)
+    assert "照片到齐后生效" in field.page.inner_text("#gxf-rows li:first-child p")
+    field.until("gxField.step === 'upload'")
+    holding = False
+    for route in held:
+        route.continue_()
+    field.until("document.getElementById('gxf-saved-title').textContent.includes('已全部上传')", timeout=40_000)
+    field.until(f"!{waits}.includes('局里等照片到齐')", timeout=40_000)
+    (given,) = [e for e in office.ledger.events(CASE) if e.kind == "VERDICT"]
+    assert f"回执 {given.seq}" in field.page.inner_text("#gxf-rows li:first-child")
+    field.page.reload()
+    field.page.wait_for_selector("#gxf-rows li")
+    assert f"回执 {given.seq}" in field.page.inner_text("#gxf-rows li:first-child")
+    assert not field.problems
+
+
 def test_what_is_taken_without_signal_waits_and_leaves_as_a_package(hold: Callable[..., Field]) -> None:
     field = hold()
     field.stand(-40, -40)
