@@ -112,6 +112,7 @@ def _case(office: Office, case: Case) -> dict[str, Any]:
         "parcels": around,
         "chips": _chips(office, case),
         "verdicts": [_verdict(rules.verdicts[key]) for key in _order(rules.verdicts)],
+        "asked": dict(rules.asked),
         "cannot": [{"key": key, "name": both(msgid)} for key, msgid in CANNOT.items()],
         "held": {"photos": sum(held.values()), "shots": dict(held)},
     }
@@ -147,8 +148,18 @@ def _part(office: Office, part: Part) -> dict[str, Any]:
         "corners": [[round(x, 7), round(y, 7), name] for x, y, name in corners(ground)],
         "centre": [round(centre.x, 7), round(centre.y, 7)],
         "gcj": _access(office, ground) if office.portal.navigation else None,
-        "held": {"photos": sum(held.values()), "shots": dict(held)},
+        "held": {"photos": sum(held.values()), "shots": dict(held), "in_place": _in_place(part)},
     }
+
+
+def _in_place(part: Part) -> bool:
+    """As the gate of a verdict asks: a photo of this round shows the ground, from inside or facing it."""
+    return any(
+        item["kind"] == "photo"
+        and item.get("in_place")
+        and {f["key"] for f in item["findings"]}.isdisjoint(closing.SPOILED)
+        for item in part.evidence_now
+    )
 
 
 def corners(geometry: BaseGeometry) -> list[tuple[float, float, str]]:
@@ -235,6 +246,7 @@ def _verdict(rule: VerdictRule) -> dict[str, Any]:
         "subs": {key: dict(name) for key, name in rule.subs.items()},
         "fields": [_field(rule, key) for key in keys],
         "photos": dict(rule.photos),
+        "in_place": rule.photo_in_place,
     }
 
 

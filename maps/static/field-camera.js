@@ -4,7 +4,6 @@
   "use strict";
   const gx = window.gxField;
   const HALF_VIEW = 35, REACH_M = 200, CLOSE_M = 50, CORNER_M = 20, CLOCK_MIN = 5;
-  const WANTED = { overview: 2, close: 2, corner: 4, inside: 1 };
   const camera = (gx.camera = { free_mb: null, low: false });
   let chosen = null, stream = null, busy = false, viewed = null;
   const thumbs = new Map();
@@ -16,15 +15,30 @@
   camera.taken = () => gx.records.filter((r) => r.kind === "photo" && r.case === gx.case.number && r.part === gx.part.id).sort((a, b) => (a.taken_at < b.taken_at ? -1 : 1));
   /* {shot: number} of all photos that are here: what a verdict's proof counts */
   camera.held = () => camera.taken().reduce((n, r) => { n[r.shot] = (n[r.shot] || 0) + 1; return n; }, {});
-  /* [{shot, wanted, held, optional}]; a photo to be taken again does not count here */
+  /* how many of a shot no verdict is taken without: of the one chosen; before, of every one that may be chosen */
+  camera.needed = (shot) => {
+    const rule = gx.verdict.rule();
+    return rule ? (rule.photos || {})[shot] || 0 : Math.min(...gx.case.verdicts.map((one) => (one.photos || {})[shot] || 0));
+  };
+  /* how many count for the verdict: of this phone and of the office */
+  camera.counted = (shot) => (camera.held()[shot] || 0) + ((gx.heldThere().shots || {})[shot] || 0);
+  /* [{shot, wanted, held, needed}]: what is asked for, and what of it a verdict needs; here a photo to be taken again is not held */
   camera.goals = () => {
-    const rule = gx.verdict.rule(), asked = (rule && rule.photos) || {};
-    const good = camera.taken().filter((r) => r.mark !== "retake");
-    return ["overview", "close", "corner", "inside", "after", "other"].filter((shot) => WANTED[shot] || asked[shot]).map((shot) => {
-      const corners = gx.part.corners.length, own = shot === "corner" ? corners : WANTED[shot] || 0;
-      const of = good.filter((r) => r.shot === shot);
-      return { shot, wanted: Math.max(own, asked[shot] || 0), held: shot === "corner" ? new Set(of.map((r) => r.corner_n)).size : of.length, optional: shot === "inside" && !asked.inside };
+    const asked = gx.case.asked || {}, good = camera.taken().filter((r) => r.mark !== "retake");
+    return ["overview", "close", "corner", "inside", "after", "other"].map((shot) => {
+      const own = shot === "corner" ? Math.min(asked.corner || 0, gx.part.corners.length) : asked[shot] || 0;
+      const of = good.filter((r) => r.shot === shot), needed = camera.needed(shot);
+      return { shot, wanted: Math.max(own, needed), needed, held: shot === "corner" ? new Set(of.map((r) => r.corner_n)).size : of.length };
     }).filter((goal) => goal.wanted);
+  };
+  /* the kind that is wanted next, as the verdict says it */
+  camera.ask = (shot) => { chosen = { shot }; };
+  /* whether it shows the ground, as far as the phone can tell: read by the phone at the shutter, inside or facing it */
+  camera.inPlace = (r) => {
+    if (r.position_source !== "phone" || r.lon === null) { return false; }
+    const at = [r.lon, r.lat], away = gx.geo.away(at, gx.part.geometry);
+    if (away <= Math.min(r.accuracy_m || 0, CLOSE_M)) { return true; }
+    return r.heading_deg !== null && away <= REACH_M && gx.geo.misses(at, r.heading_deg, gx.part.geometry) <= HALF_VIEW;
   };
   camera.count = () => camera.goals().reduce((sum, g) => [sum[0] + Math.min(g.held, g.wanted), sum[1] + g.wanted], [0, 0]);
 
@@ -36,7 +50,7 @@
   camera.next = () => {
     const goals = camera.goals(), open = goals.filter((g) => g.held < g.wanted);
     let shot = chosen && chosen.shot;
-    if (!shot) { const first = open.find((g) => !g.optional) || open[0]; shot = first ? first.shot : "other"; }
+    if (!shot) { const first = open.find((g) => g.shot !== "inside" || g.needed) || open[0]; shot = first ? first.shot : "other"; }
     const next = { shot, n: camera.taken().filter((r) => r.shot === shot).length + 1, all: !open.length && !chosen };
     if (shot === "corner") {
       let left = undone();
@@ -212,13 +226,14 @@
   }
 
   /* --- the step ---------------------------------------------------------------------------------------------- */
+  const kindOf = (goal) => (goal.needed ? gx.t("photo.needed", { n: goal.needed, held: camera.counted(goal.shot) }) : gx.t(goal.shot === "inside" ? "photo.optional" : "photo.asked"));
   camera.render = () => {
     if (!gx.part) { return; }
     const goals = camera.goals(), next = camera.next(), taken = camera.taken();
     const rows = goals.map((g) => gx.el("li", {}, gx.el("button", {
-      type: "button", "aria-pressed": String(next.shot === g.shot && !next.all), "aria-label": gx.t("photo.count", { shot: gx.t("shot." + g.shot), held: g.held, wanted: g.wanted }),
+      type: "button", "aria-pressed": String(next.shot === g.shot && !next.all), "aria-label": gx.t("photo.count", { shot: gx.t("shot." + g.shot), held: g.held, wanted: g.wanted }) + gx.t("join") + kindOf(g),
       onclick: () => { chosen = { shot: g.shot }; camera.render(); gx.emit("foot"); },
-    }, gx.el("i", { class: g.held >= g.wanted ? "gxf-box is-done" : "gxf-box" }, g.held >= g.wanted ? gx.icon("check", 16) : null), gx.el("span", {}, gx.t("shot." + g.shot), g.optional ? gx.el("small", {}, gx.t("photo.optional")) : null), gx.el("b", {}, g.held + "/" + g.wanted))));
+    }, gx.el("i", { class: g.held >= g.wanted ? "gxf-box is-done" : "gxf-box" }, g.held >= g.wanted ? gx.icon("check", 16) : null), gx.el("span", {}, gx.t("shot." + g.shot), gx.el("small", {}, kindOf(g))), gx.el("b", {}, g.held + "/" + g.wanted))));
     fill(gx.$("goals"), rows);
     const room = gx.upload.roomSaid();
     gx.show(gx.$("room"), room);

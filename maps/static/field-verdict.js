@@ -40,24 +40,41 @@
   const filled = (field) => String(verdict.draft.fields[field.key] || "").trim() !== "" && fits(field, String(verdict.draft.fields[field.key]).trim());
   const fits = (field, value) => (field.type === "number" ? Number(value.replace(",", ".")) > 0 : field.type === "month" ? /^\d{4}(-\d{2})?$/.test(value) : field.type === "date" ? /^\d{4}-\d{2}-\d{2}$/.test(value) : true);
 
-  /* [{id, text, id of the element}] of what is still missing */
+  /* [{text, id of the element}] of what is still missing; with a verdict chosen, the lines of its proof that are open */
   verdict.missing = () => {
     const rule = verdict.rule();
     if (isCannot()) {
       return [verdict.draft.reason ? null : { text: gx.t("verdict.reason"), id: "gxf-reason" }, verdict.draft.again_on > gx.isoDay(gx.now()) ? null : { text: gx.t("verdict.again"), id: "gxf-again" }].filter(Boolean);
     }
     if (!rule) { return [{ text: gx.t("verdict.choose"), id: "gxf-choices" }]; }
-    const lacks = [];
-    if (hasSubs(rule) && !deep(rule) && !verdict.draft.sub) { lacks.push({ text: gx.t("verdict.sub"), id: "gxf-in-sub" }); }
-    (rule.fields || []).forEach((field) => { if (required(rule, field) && !filled(field)) { lacks.push({ text: gx.either(field.name), id: "gxf-in-" + field.key }); } });
-    shortOf(rule).forEach(([shot, n]) => lacks.push({ text: gx.t("verdict.photos", { shot: gx.t("shot." + shot), n }), id: "gxf-tab-photo", photo: shot }));
-    return lacks;
+    return proof(rule).filter((line) => !line.ok).map((line) => ({ text: line.short || line.text, id: line.id, photo: line.photo }));
   };
-  /* photos of the office count too: from another phone, or before this link */
-  const shortOf = (rule) => {
-    const held = gx.camera.held(), there = gx.heldThere().shots || {};
-    return Object.entries(rule.photos || {}).map(([shot, n]) => [shot, n - (held[shot] || 0) - (there[shot] || 0)]).filter(([, n]) => n > 0);
-  };
+  /* [{ok, text, short, id, photo}]: what the verdict needs, a line each. A finer choice says the sub-kind too: one line for both.
+     Photos of the office count: from another phone, or before this link. */
+  function proof(rule) {
+    const lines = [], finer = deep(rule);
+    if (hasSubs(rule) && (!finer || !required(rule, finer) || verdict.draft.sub)) {
+      const sub = rule.subs[verdict.draft.sub];
+      lines.push({ ok: !!sub, text: sub ? gx.t("verdict.under", { sub: gx.either(sub) }) : gx.t("verdict.sub"), id: finer ? "gxf-in-" + finer.key : "gxf-in-sub" });
+    }
+    (rule.fields || []).filter((f) => required(rule, f)).forEach((f) => {
+      const said = filled(f), option = f.choices && options(f).find((o) => o.key === verdict.draft.fields[f.key]), name = gx.either(f.name);
+      lines.push({ ok: said, short: name, id: "gxf-in-" + f.key, text: name + (said ? gx.t("colon") + (option ? option.name : verdict.draft.fields[f.key]) : gx.t("brackets", { text: gx.t(f.key === "party" ? "verdict.required_party" : "verdict.required") })) });
+    });
+    Object.entries(rule.photos || {}).forEach(([shot, n]) => {
+      const held = gx.camera.counted(shot), name = gx.t("shot." + shot);
+      lines.push({ ok: held >= n, text: gx.t("verdict.photos_held", { shot: name, n, held }), short: gx.t("verdict.photos", { shot: name, n: n - held }), id: "gxf-tab-photo", photo: shot });
+    });
+    return lines;
+  }
+  /* what is asked for beyond it, and what the gate of this verdict will miss: told, not counted */
+  function beyond(rule) {
+    const more = gx.camera.goals().filter((g) => g.wanted > g.needed && g.shot !== "inside").map((g) => gx.t("verdict.photos", { shot: gx.t("shot." + g.shot), n: g.wanted }));
+    return [
+      more.length ? gx.t("verdict.asked", { what: more.reduce((one, next) => gx.t("verdict.both", { one, more: next })) }) : "",
+      rule.in_place && !gx.heldThere().in_place && !gx.camera.taken().some(gx.camera.inPlace) ? gx.t("verdict.in_place") : "",
+    ].filter(Boolean);
+  }
   const proofOf = (rule) => gx.either(rule.hint) || Object.entries(rule.photos || {}).map(([shot, n]) => gx.t("verdict.photos", { shot: gx.t("shot." + shot), n })).concat((rule.fields || []).filter((f) => f.required === true).map((f) => gx.either(f.name))).join(gx.t("join"));
 
   /* --- drawing -------------------------------------------------------------------------------------------- */
@@ -152,14 +169,10 @@
     const rule = verdict.rule(), list = gx.$("choices").querySelector("#gxf-proof");
     relabel();
     if (!rule || !list) { return; }
-    const held = gx.camera.held(), there = gx.heldThere().shots || {}, lines = [];
-    Object.entries(rule.photos || {}).forEach(([shot, n]) => { const has = (held[shot] || 0) + (there[shot] || 0); lines.push([has >= n, gx.t("verdict.photos_held", { shot: gx.t("shot." + shot), n, held: has })]); });
-    if (hasSubs(rule)) { lines.push([!!verdict.draft.sub, verdict.draft.sub ? gx.t("verdict.under", { sub: gx.either(rule.subs[verdict.draft.sub]) }) : gx.t("verdict.sub")]); }
-    (rule.fields || []).filter((f) => required(rule, f)).forEach((f) => {
-      const said = filled(f), option = f.choices && options(f).find((o) => o.key === verdict.draft.fields[f.key]);
-      lines.push([said, gx.either(f.name) + (said ? gx.t("colon") + (option ? option.name : verdict.draft.fields[f.key]) : gx.t("brackets", { text: gx.t(f.key === "party" ? "verdict.required_party" : "verdict.required") }))]);
-    });
-    list.replaceChildren(...lines.map(([ok, text]) => gx.el("li", { "data-ok": ok ? "yes" : "no" }, gx.el("i", { class: ok ? "gxf-box is-done" : "gxf-box" }, ok ? gx.icon("check", 16) : null), gx.el("span", { class: "gx-hidden" }, gx.t(ok ? "verdict.ready" : "verdict.lacks")), gx.el("span", {}, text))));
+    list.replaceChildren(
+      ...proof(rule).map(({ ok, text }) => gx.el("li", { "data-ok": ok ? "yes" : "no" }, gx.el("i", { class: ok ? "gxf-box is-done" : "gxf-box" }, ok ? gx.icon("check", 16) : null), gx.el("span", { class: "gx-hidden" }, gx.t(ok ? "verdict.ready" : "verdict.lacks")), gx.el("span", {}, text))),
+      ...beyond(rule).map((text) => gx.el("li", { class: "gxf-beyond" }, gx.el("span", {}, text)))
+    );
   }
   verdict.refresh = refresh;
 
@@ -177,7 +190,7 @@
     if (button.done) { gx.go("upload"); return; }
     if (!button.ready) {
       const first = button.lacks[0], node = document.getElementById(first.id);
-      if (first.photo) { gx.go("photo"); }
+      if (first.photo) { gx.camera.ask(first.photo); gx.go("photo"); }
       else if (node) { node.scrollIntoView({ block: "center" }); (node.matches("input,textarea") ? node : node.querySelector("input") || node).focus(); }
       gx.say(button.text);
       return;

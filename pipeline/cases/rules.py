@@ -175,7 +175,8 @@ class DeadlineRule:
 
 @dataclass(frozen=True)
 class Standards:
-    """What is in force on one day. ``digest``: sha256 of what was read."""
+    """What is in force on one day. ``digest``: sha256 of what was read. ``asked``: kind of shot → number asked for on
+    the ground beyond what a verdict needs."""
 
     verdicts: Mapping[str, VerdictRule]
     closings: Mapping[str, ClosingRule]
@@ -184,6 +185,7 @@ class Standards:
     watch_months: int
     digest: str
     documents: Mapping[str, Text] = field(default_factory=dict)
+    asked: Mapping[str, int] = field(default_factory=dict)
 
     def due(self, key: str, start: date) -> Due:
         """The last day of the period ``key`` from ``start``; KeyError where there is none."""

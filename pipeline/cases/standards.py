@@ -93,6 +93,7 @@ class _Everything:
     calendar: Calendar
     watch_months: int
     digest: str
+    asked: Mapping[str, int]
 
 
 def _sources(office: Path | None) -> tuple[tuple[str, bool, str, bytes], ...]:
@@ -121,11 +122,13 @@ def _everything(sources: tuple[tuple[str, bool, str, bytes], ...]) -> _Everythin
     documents = [(name, office, parse(path, raw)) for name, office, path, raw in sources]
     fields: dict[str, Field] = {}
     papers: dict[str, Text] = {}
+    asked: dict[str, int] = {}
     watch = 0
     for name, _, document in documents:
         if name == "verdicts":
-            document.root().only("fields", "verdict")
+            document.root().only("fields", "asked", "verdict")
             fields |= _fields(document.root())
+            asked = document.root().counts("asked", SHOTS, 50) if "asked" in document.root().data else asked
         elif name == "closing":
             document.root().only("documents", "watch_months", "closing")
             papers |= {key: _only_named(one) for key, one in document.root().table("documents", optional=True).inner()}
@@ -140,6 +143,7 @@ def _everything(sources: tuple[tuple[str, bool, str, bytes], ...]) -> _Everythin
         calendar=_calendar([document for name, _, document in documents if name == "workdays"]),
         watch_months=watch,
         digest=_digest(sources),
+        asked=asked,
     )
 
 
@@ -183,6 +187,7 @@ def _in_force(everything: _Everything, day: date) -> Standards:
         watch_months=everything.watch_months,
         digest=everything.digest,
         documents=everything.documents,
+        asked=everything.asked,
     )
 
 

@@ -352,6 +352,70 @@ def test_what_is_taken_without_signal_waits_and_leaves_as_a_package(hold: Callab
     assert not field.problems
 
 
+def test_the_open_rows_of_a_proof_are_as_many_as_the_button_says(hold: Callable[..., Field]) -> None:
+    field = hold()
+    field.stand(-40, -40)
+    field.open()
+    field.tab("verdict")
+    open_rows = field.page.locator("#gxf-proof li[data-ok=no]")
+    for rule in field.data["cases"][0]["verdicts"]:
+        field.page.click(f".gxf-choice[data-key={rule['key']}] label")
+        assert field.text("primary").startswith(f"还差 {open_rows.count()} 项"), rule["key"]
+    field.page.click(".gxf-choice[data-key=violation] label")
+    assert open_rows.count() == 4  # kind and finer use are one choice, then the month and two photos
+    field.page.click("text=厂房类")
+    assert open_rows.count() == 3
+    assert "归入：工矿商服" in field.page.inner_text("#gxf-proof")
+    assert field.text("primary").startswith("还差 3 项")
+
+
+def test_photos_that_a_verdict_needs_and_those_asked_beyond_are_told_apart_everywhere(
+    hold: Callable[..., Field], office: Any
+) -> None:
+    field = hold()
+    field.stand(-40, -40)
+    field.open()
+    field.until("gxField.place.fix")
+    field.tab("photo")
+    goals = field.page.locator("#gxf-goals li")
+
+    def told() -> list[list[str]]:
+        return [one.split("\n") for one in goals.all_inner_texts()]
+
+    assert told() == [  # before a verdict is chosen: what every verdict needs
+        ["全景", "结论须 1 张，已有 0", "0/2"], ["近景", "另请拍", "0/2"], ["四角", "另请拍", "0/4"], ["内部", "选拍", "0/1"],
+    ]  # fmt: skip
+    field.tab("verdict")
+    field.page.click(".gxf-choice[data-key=violation] label")
+    proof = field.page.locator("#gxf-proof li").all_inner_texts()
+    assert proof[-1] == "另请拍（不拍也能提交）：全景 2、近景 2、四角 4"
+    needs = office.rules(office.today).verdicts["violation"].photos
+    assert dict(needs) == {"overview": 1, "close": 1}  # the gate
+    assert any("全景 1 张（已有 0）" in line for line in proof)
+    assert any("近景 1 张（已有 0）" in line for line in proof)
+    field.tab("photo")
+    assert [one[1] for one in told()] == ["结论须 1 张，已有 0", "结论须 1 张，已有 0", "另请拍", "选拍"]
+    field.tab("verdict")
+    field.page.click(".gxf-choice[data-key=facility] label")
+    assert "还没有在图斑内或朝向图斑" in field.page.inner_text("#gxf-proof")
+    field.face(45)
+    field.tab("photo")
+    assert [one[1] for one in told()] == ["结论须 1 张，已有 0", "另请拍", "另请拍", "结论须 1 张，已有 0"]
+    field.page.click("#gxf-primary")
+    field.shoot()
+    field.page.click("#gxf-camera-close")
+    field.tab("verdict")
+    assert "还没有在图斑内" not in field.page.inner_text("#gxf-proof")
+    field.page.fill("#gxf-in-filing_number", "湘设〔2026〕1号")
+    assert field.text("primary") == "还差 1 项：内部 1"
+    field.page.focus("#gxf-primary")
+    field.page.keyboard.press("Enter")
+    field.page.wait_for_selector("#gxf-photo:not([hidden])")
+    assert "内部" in field.page.inner_text("#gxf-next h2")
+    field.shot("field-2b-demands")
+    assert not field.problems
+
+
 def test_no_position_is_placed_by_tap_or_by_keys(hold: Callable[..., Field]) -> None:
     field = hold()
     field.page.add_init_script(
