@@ -383,8 +383,11 @@ def test_photos_that_a_verdict_needs_and_those_asked_beyond_are_told_apart_every
         return [one.split("\n") for one in goals.all_inner_texts()]
 
     assert told() == [  # before a verdict is chosen: what every verdict needs
-        ["全景", "结论须 1 张，已有 0", "0/2"], ["近景", "另请拍", "0/2"], ["四角", "另请拍", "0/4"], ["内部", "选拍", "0/1"],
-    ]  # fmt: skip
+        ["全景", "结论须 1 张，已有 0", "0/2"],
+        ["近景", "另请拍", "0/2"],
+        ["四角", "另请拍", "0/4"],
+        ["内部", "选拍", "0/1"],
+    ]
     field.tab("verdict")
     field.page.click(".gxf-choice[data-key=violation] label")
     proof = field.page.locator("#gxf-proof li").all_inner_texts()
@@ -576,6 +579,46 @@ def test_targets_are_large_and_nothing_overflows_at_320(hold: Callable[..., Fiel
         assert field.page.evaluate("document.documentElement.scrollWidth") <= 320, step
         assert field.page.evaluate("document.getElementById('gxf-primary').offsetHeight") >= 58
     field.shot("field-9-320")
+
+
+@pytest.mark.parametrize(("width", "height"), [(844, 390), (667, 320)])
+def test_a_phone_held_across_shows_distance_and_button_in_its_first_screen(
+    hold: Callable[..., Field], width: int, height: int
+) -> None:
+    field = hold(viewport={"width": width, "height": height})
+    field.stand(-106, -106)
+    field.open()
+    field.until("document.getElementById('gxf-distance').textContent !== '–'")
+
+    def seen(id_: str) -> bool:
+        box = field.page.locator(f"#gxf-{id_}").bounding_box()
+        return box["y"] >= 0 and box["y"] + box["height"] <= height and box["x"] + box["width"] <= width
+
+    assert seen("distance")
+    assert seen("bearing")
+    for step in ("find", "photo", "verdict", "upload"):
+        field.tab(step)
+        assert seen("primary"), step
+        assert field.page.evaluate("document.documentElement.scrollHeight") <= height, step
+        assert field.page.evaluate("document.documentElement.scrollWidth") <= width, step
+        assert field.page.evaluate("document.getElementById('gxf-main').offsetHeight") > 120, step
+        field.shot(f"field-10-across-{width}-{step}")
+    # a keyboard leaves too little for that: then everything scrolls together
+    field.page.set_viewport_size({"width": width, "height": 190})
+    assert field.page.evaluate("document.documentElement.scrollHeight") > 190
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_bars_under_the_steps_hang_at_one_height(hold: Callable[..., Field], lang: str) -> None:
+    field = hold()
+    field.page.goto(f"{field.base}/login?lang={lang}")
+    field.open()
+    field.page.wait_for_selector("#gxf-tabs:not([hidden])")
+    bottoms = field.page.evaluate(
+        "Array.from(document.querySelectorAll('#gxf-tabs button')).map((b) => b.getBoundingClientRect().bottom)"
+    )
+    assert len(set(bottoms)) == 1
+    field.shot(f"field-11-tabs-{lang}")
 
 
 def test_steps_are_reached_by_keys(hold: Callable[..., Field]) -> None:
