@@ -57,6 +57,8 @@ def new(cases: tuple[str, ...], to: str, days: float | None, by: str, qr: Path |
             click.echo(address)
             say(tr("For {to}, until {at}; the address is shown this once.", to=made.to,
                    at=style.moment(made.expires_at)))  # fmt: skip
+            if ended := message.of_ended(ledger, made.cases):
+                say(ended)
             if by == NOBODY:
                 say(tr("Nobody is named as its maker; give --by: who makes a link does not accept what comes through"
                        " it."))  # fmt: skip

@@ -11,8 +11,9 @@ from flows import serve as serving
 from flows import settings
 from flows.cli import Command, Group, case_words, emit, say
 from flows.cli.data import JSON
+from geodata.days import day_of
 from geodata.words import language, tr
-from maps.portal import people
+from maps.portal import areas, people
 from maps.style import moment
 from pipeline.cases.events import Role
 from pipeline.cases.table import role_name
@@ -70,7 +71,9 @@ def _by() -> str:
 )
 @JSON
 def add(name: str, role: str, districts: tuple[str, ...], as_json: bool) -> None:
-    store = serving.store_of(settings.find())
+    workspace = settings.find()
+    store = serving.store_of(workspace)
+    areas.check(workspace.editions, day_of(datetime.now(UTC)), districts)
     key = case_words.actor(f"{name}:{role}").role
     password = people.add(store, name, key, districts, at=datetime.now(UTC), by=_by())
     if key in (Role.DISTRICT_OFFICER, Role.FIELD_INSPECTOR) and not districts:

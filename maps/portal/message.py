@@ -5,15 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from geodata.words import tr
+from geodata.words import language, tr
 from maps.portal.links import Link
+from maps.style import STATUSES
 from pipeline.cases.ledger import Ledger
+from pipeline.cases.table import Status
+
+OVER = (Status.CLOSED, Status.DISMISSED)
 
 
 def of_link(ledger: Ledger, link: Link, address: str) -> tuple[str, str]:
     """(title, text) for one link."""
     lines = [line(number, _due(ledger, number)) for number in link.cases]
     return tr("Field link {number}", number=link.cases[0]), "\n".join([*lines, address])
+
+
+def of_ended(ledger: Ledger, numbers: Sequence[str]) -> str:
+    """What whoever makes a link should know of its cases that are over; "" where none is."""
+    found = [(n, ledger.case(n).status) for n in numbers]
+    over = [f"{n} {STATUSES[status].text[language()]}" for n, status in found if status in OVER]
+    if not over:
+        return ""
+    return tr(
+        "{cases}: over already. The link brings in photos; a verdict sent through it is kept as an addition and changes"
+        " nothing.",
+        cases=("、" if language() == "zh" else ", ").join(over),
+    )
 
 
 def of_reminders(rows: Sequence[Mapping[str, Any]], address: str = "") -> tuple[str, str]:

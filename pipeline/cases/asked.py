@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from geodata.days import day_of
@@ -15,6 +15,9 @@ from pipeline.cases.facts import Reader
 from pipeline.cases.refusal import StepRefused
 from pipeline.cases.standards import Standards
 from pipeline.cases.workdays import Due
+
+MOST_AHEAD = timedelta(days=730)
+"""A last day further ahead than two years is a slip of the pen: the longest period of the law is a part of one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +62,12 @@ class Asked:
         if given is not None:
             if given <= today:
                 raise self.refuse("{number}: the last day {day} is not after today; give a later one.", day=given)
+            if given > today + MOST_AHEAD:
+                raise self.refuse(
+                    "{number}: the last day {day} lies more than two years ahead; give one until {most}.",
+                    day=given,
+                    most=today + MOST_AHEAD,
+                )
             return {"what": what, "on": given.isoformat(), "provisional": False, "from": today.isoformat()}
         rule = self.world.standards.deadlines.get(what)
         if rule is None:

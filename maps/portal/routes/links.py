@@ -72,6 +72,7 @@ def new(request: Request, person: Allowed, form: Checked) -> Response:
         made=style.moment(made.made_at),
         ends=style.moment(made.expires_at),
         sent=sent,
+        ended=message.of_ended(office.ledger, made.cases),
         problem=wrong,
     )
 

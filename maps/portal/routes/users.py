@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from geodata.errors import InputError
 from geodata.words import Text, both, language, tr
-from maps.portal import people
+from maps.portal import areas, people
 from maps.portal.access import Person, allowed, checked_form, office_of
 from maps.portal.office import Office
 from maps.portal.pages import render
@@ -35,7 +35,7 @@ def add(request: Request, person: Opens, form: Checked) -> Response:
     return _done(
         request,
         person,
-        lambda: people.add(office.store, name, _text(form, "role"), _codes(form), at=office.clock(), by=person.name),
+        lambda: _add(office, person, name, form),
         lambda: both("The account {name} is made.", name=people.cleaned(name)),
         form,
     )
@@ -71,6 +71,12 @@ def change(request: Request, person: Opens, form: Checked) -> Response:
     )  # fmt: skip
 
 
+def _add(office: Office, person: Person, name: str, form: FormData) -> str:
+    codes = _codes(form)
+    areas.check(office.editions, office.today, codes)
+    return people.add(office.store, name, _text(form, "role"), codes, at=office.clock(), by=person.name)
+
+
 def _disable(office: Office, person: Person, name: str, off: bool) -> None:
     if off and name == person.name:
         raise InputError("You cannot disable the account you are signed in with; ask another administrator.")
@@ -81,7 +87,9 @@ def _change(office: Office, person: Person, name: str, form: FormData) -> None:
     role = _text(form, "role")
     if name == person.name and role != Role.ADMINISTRATOR:
         raise InputError("You cannot take the role of administrator from yourself; ask another administrator.")
-    people.change(office.store, name, at=office.clock(), by=person.name, role=role, districts=_codes(form))
+    codes, had = _codes(form), people.account(office.store, name).districts
+    areas.check(office.editions, office.today, [code for code in codes if code not in had])
+    people.change(office.store, name, at=office.clock(), by=person.name, role=role, districts=codes)
 
 
 def _done(

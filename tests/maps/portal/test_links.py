@@ -296,6 +296,18 @@ def test_the_office_makes_prints_lists_and_revokes_a_link(
     assert "60" in wrong.text
 
 
+def test_a_link_for_a_case_that_is_over_says_what_it_still_brings(
+    office: Office, client: TestClient, sign_in: Callable[..., TestClient]
+) -> None:
+    sign_in(client, "reviewer")
+    closed, dismissed = number(1), number(6)
+    form = {"csrf": client.csrf, "case": f"{closed} {CASE} {dismissed}", "to": "李外业", "days": "3"}  # type: ignore[attr-defined]
+    made = client.post("/links/new", data=form)
+    assert made.status_code == 201
+    assert f"{closed} Closed, {dismissed} Dismissed: over already." in made.text
+    assert "over already" not in client.post("/links/new", data=form | {"case": CASE}).text
+
+
 def test_no_host_header_steers_a_link(
     office: Office, app: Any, client: TestClient, sign_in: Callable[..., TestClient]
 ) -> None:

@@ -15,6 +15,7 @@ import shapely
 from PIL import Image
 
 from geodata import tiles
+from geodata.layers import Kind as LayerKind
 from maps.portal import people
 from maps.portal.imagery import footprint
 from pipeline.cases.events import Kind
@@ -323,6 +324,34 @@ def test_an_administrator_keeps_the_accounts(client, sign_in, office, new_client
     assert post("change", name="administrator", role="leader", districts="").status_code == 422
     assert post("add", name=NASTY.replace(":", ""), role="leader", districts="").status_code in (200, 422)
     assert "<img src=x" not in admin.get("/users").text
+
+
+def test_a_district_that_no_layer_holds_is_refused_in_a_sentence(client, sign_in, office, tmp_path) -> None:
+    ring = [[112.0, 27.0], [113.0, 27.0], [113.0, 28.0], [112.0, 28.0], [112.0, 27.0]]
+    named = [
+        {"type": "Feature", "properties": {"XZQDM": code, "XZQMC": name},
+         "geometry": {"type": "Polygon", "coordinates": [ring]}}
+        for code, name in (("430321", "湘潭县"), ("430321101", "示意镇"))
+    ]  # fmt: skip
+    path = tmp_path / "districts.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": named}, ensure_ascii=False), "utf-8")
+    office.editions.add(LayerKind.DISTRICT, path, edition="2025", valid_from=date(2025, 1, 1))
+    admin = sign_in(client, "administrator")
+
+    def add(name: str, districts: str):
+        form = {"csrf": admin.csrf, "name": name, "role": "district_officer", "districts": districts}
+        return admin.post("/users/add", data=form)
+
+    answer = add("甲", "999999")
+    assert answer.status_code == 422
+    assert "999999: in no district of the layers held" in answer.text
+    assert "held are 430321." in answer.text
+    assert 'value="999999"' in answer.text
+    for n, codes in enumerate(("430321", "4303", "430321101", "430321101203", "")):
+        assert add(f"乙{n}", codes).status_code == 200, codes
+    changed = {"csrf": admin.csrf, "name": "乙0", "role": "leader", "districts": "430321, 999999"}
+    assert admin.post("/users/change", data=changed).status_code == 422
+    assert people.account(office.store, "乙0").districts == ("430321",)
 
 
 def test_nobody_else_and_no_foreign_form_reaches_the_accounts(client, sign_in, office, new_client) -> None:

@@ -155,6 +155,13 @@ def test_one_scene_alone_is_not_dispatched_without_a_reason(office) -> None:
     assert (row["assignee"], row["due_at"], row["due_what"]) == ("周建军", "2026-12-11", "check")
 
 
+def test_a_last_day_beyond_two_years_is_a_slip_of_the_pen(office) -> None:
+    say = {"to_whom": "周建军", "reason": "顶棚清晰可见"}
+    assert "give one until 2028-11-19" in refused(office, Kind.DISPATCHED, SENSING, **say, due_on="2099-01-01")
+    office.do(Kind.DISPATCHED, SENSING, **say, due_on="2028-11-19")
+    assert office.ledger.rows()[0]["due_at"] == "2028-11-19"
+
+
 def test_a_second_scene_or_a_clue_from_outside_confirms(office) -> None:
     office.ledger.record(inspection(after="c"), [flag(0, after="c")], SYSTEM)
     assert office.do(Kind.DISPATCHED, SENSING, to_whom="甲").payload["confirmed_by"] == "imagery"
