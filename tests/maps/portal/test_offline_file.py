@@ -167,7 +167,7 @@ def test_at_410_the_case_leaves_the_cache_and_the_drafts_stay(handset, bureau) -
     assert names
     assert not [name for name in names if "case" in name]
     assert page.evaluate("gxStore.drafts()")["verdict/x"] == {"text": "写到一半"}
-    assert page.evaluate("states()") == {one: "waiting"}
+    assert page.evaluate("states()") in ({one: "waiting"}, {one: "retry"})  # not sent, not lost
 
 
 def test_the_worker_carries_the_page_exactly(bureau) -> None:
