@@ -21,6 +21,11 @@ from pipeline.cases.case import Status
 from tests.maps import invented_rows as made
 
 DESK, PHONE = (1440, 900), (390, 844)
+SMALL = (
+    "all => all.map(e => e.getBoundingClientRect()).filter(r => r.width && (r.width < 44 || r.height < 44))"
+    ".map(r => [r.x, r.y, r.width, r.height])"
+)
+"""Boxes of what a finger misses."""
 
 
 def the_page(rows, **other) -> OverviewPage:
@@ -390,6 +395,8 @@ def test_phone_shows_one_view_at_a_time(shown, width: int, lang: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator(".gx-map").is_visible()
     assert not page.locator(".gx-list-pane").is_visible()
+    small = page.locator(".gx-filter select, .gx-map .leaflet-bar a, .gx-legend summary").evaluate_all(SMALL)
+    assert small == []
     assert rows[0]["number"] in page.locator("[data-sheet]").inner_text()
     opened.shot(f"overview-phone-{width}-{lang}-map")
     page.locator("[data-close]").click()
@@ -401,8 +408,7 @@ def test_phone_shows_one_view_at_a_time(shown, width: int, lang: str) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         opened.shot(f"overview-phone-{width}-{lang}-{view}")
     small = page.locator(".gx-tabs button, .gx-filter, .gx-chip, .gx-turn, .gx-stage, .gx-lang, .gx-find").evaluate_all(
-        "all => all.map(e => e.getBoundingClientRect()).filter(r => r.width && (r.width < 44 || r.height < 44))"
-        ".map(r => [r.x, r.y, r.width, r.height])"
+        SMALL
     )
     assert small == []
 

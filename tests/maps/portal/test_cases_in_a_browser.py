@@ -42,6 +42,18 @@ def test_on_a_phone_the_next_step_comes_first(phone, enter) -> None:
     assert tops[0] < 844
 
 
+def test_the_links_of_the_review_are_large_enough_for_a_finger(phone, enter) -> None:
+    page = enter(phone, "reviewer")
+    for path in ("/review", f"/review/{number(5)}"):
+        page.goto(path)
+        small = page.locator(".gx-tabs a, .gx-queue-rows a, .gx-case-name h1 a, .gx-back").evaluate_all(
+            "all => all.map((e) => e.getBoundingClientRect()).filter((r) => r.width && (r.width < 44 || r.height < 44))"
+            ".map((r) => [r.x, r.y, r.width, r.height])"
+        )
+        assert small == [], path
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_photo_cones_are_drawn_where_photos_were_taken(browser, enter) -> None:
     page = enter(browser, "reviewer")
     page.goto(f"/review/{number(5)}")
