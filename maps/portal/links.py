@@ -105,12 +105,18 @@ Stands = Callable[[Link], bool]
 """Whether the maker of a link may still give it (``link_makers.stands``)."""
 
 
+class AlreadyMade(InputError):
+    """The same form was sent again."""
+
+
 def make(
-    store: Store, keys: LinkKeys, *, cases: Sequence[str], to: str, by: str, days: float, at: datetime
+    store: Store, keys: LinkKeys, *, cases: Sequence[str], to: str, by: str, days: float, at: datetime, once: str = ""
 ) -> tuple[Link, str]:
     """A link and its secret, which is nowhere kept. Who calls has made sure that ``by`` may see the cases.
 
-    Raises: InputError.
+    ``once`` names the form that asks: the same form sent again makes no second link.
+
+    Raises: InputError, AlreadyMade.
     """
     numbers, to = list(dict.fromkeys(cases)), " ".join(to.split())
     if not numbers or len(numbers) > MOST_CASES:
@@ -119,10 +125,17 @@ def make(
         raise InputError("A link is made out to somebody: give a name of at most 60 letters.")
     if not 0 < days <= MOST_DAYS:
         raise InputError("A link lives more than 0 and at most {most} days, not {days}.", most=MOST_DAYS, days=days)
-    id, (key_id, key) = secrets.token_hex(6), keys.current()
+    id = _sha256(f"{by}\n{once}")[:12] if once else secrets.token_hex(6)
+    key_id, key = keys.current()
     nonce = secrets.token_urlsafe(24)
     secret = key_id + nonce + _tag(key, keys.workspace, id, nonce)
     with store.writing() as connection:
+        if once and _read(connection, links.c.id == id):
+            raise AlreadyMade(
+                "This form made link {id} already; its address is shown once only. If it was not kept, revoke that "
+                "link and make another.",
+                id=id,
+            )
         row = {"id": id, "sha256": _sha256(secret), "key": key_id, "holder": to, "made_by": by, "opened": 0,
                "made_at": at.timestamp(), "expires_at": (at + timedelta(days=days)).timestamp(),
                "revoked_by": ""}  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -44,17 +45,26 @@ def new(request: Request, person: Allowed, form: Checked) -> Response:
     office = office_of(request)
     given = {name: str(form.get(name, "")) for name in ("case", "to", "days")}
     numbers = [one for one in re.split(r"[\s,，、;；]+", given["case"]) if one]
-    for number in numbers:
-        case_of(office, person, number)
     keys = link_keys.keys_of(office.ledger, office.root)
     try:
+        for number in numbers:
+            _own(office, person, number)
         if keys is None:
             raise NotThere
         base = access.base_of(request)
         days = _days(given["days"], office.portal.link_days)
         made, secret = links.make(
-            office.store, keys, cases=numbers, to=given["to"], by=person.name, days=days, at=office.clock()
+            office.store,
+            keys,
+            cases=numbers,
+            to=given["to"],
+            by=person.name,
+            days=days,
+            at=office.clock(),
+            once=str(form.get("once", ""))[:40],
         )
+    except links.AlreadyMade as error:
+        return _register(request, person, problem=str(error), status=409)
     except InputError as error:
         return _register(request, person, given=given, problem=str(error), status=422)
     fielddata.prepare(office, made.cases)
@@ -75,6 +85,14 @@ def new(request: Request, person: Allowed, form: Checked) -> Response:
         ended=message.of_ended(office.ledger, made.cases),
         problem=wrong,
     )
+
+
+def _own(office: Office, person: Person, number: str) -> None:
+    """Raises: InputError, the same for an unknown number and for one outside the area."""
+    try:
+        case_of(office, person, number)
+    except NotThere:
+        raise InputError("{number}: no such case, or not in your area.", number=number[:40]) from None
 
 
 def _days(text: str, usual: int) -> float:
@@ -186,6 +204,7 @@ def _register(request: Request, person: Person, *, status: int = 200, **said: An
         status=status,
         links=[_row(office, one) for one in shown],
         given=given,
+        once=secrets.token_hex(16),
         most_days=links.MOST_DAYS,
         notifies=office.notifies,
         **{"problem": "", "done": "", "loaded": None, **said},

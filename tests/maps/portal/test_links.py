@@ -308,6 +308,23 @@ def test_a_link_for_a_case_that_is_over_says_what_it_still_brings(
     assert "over already" not in client.post("/links/new", data=form | {"case": CASE}).text
 
 
+def test_the_same_form_sent_again_makes_no_second_link(
+    office: Office, client: TestClient, sign_in: Callable[..., TestClient]
+) -> None:
+    sign_in(client, "reviewer")
+    once = re.search(r'name="once" value="(\w+)"', client.get("/links").text)
+    assert once
+    form = {"csrf": client.csrf, "case": CASE, "to": "李外业", "days": "3", "once": once[1]}  # type: ignore[attr-defined]
+    assert client.post("/links/new", data=form).status_code == 201
+    again = client.post("/links/new", data=form)
+    made = list(links.every(office.store))
+    assert (again.status_code, len(made)) == (409, 1)
+    assert made[0].id in again.text
+    fresh = re.search(r'name="once" value="(\w+)"', again.text)
+    assert fresh
+    assert client.post("/links/new", data=form | {"once": fresh[1]}).status_code == 201
+
+
 def test_no_host_header_steers_a_link(
     office: Office, app: Any, client: TestClient, sign_in: Callable[..., TestClient]
 ) -> None:
@@ -343,7 +360,12 @@ def test_a_county_makes_and_sees_links_of_its_own_cases_only(
     assert client.post("/links/new", data=form | {"case": number(2, "430382")}).status_code == 201
     refused = client.post("/links/new", data=form | {"case": CASE})
     unknown = client.post("/links/new", data=form | {"case": number(99)})
-    assert refused.status_code == unknown.status_code == 404
+    assert refused.status_code == unknown.status_code == 422
+    assert CASE in refused.text
+    assert "韶山队" in refused.text  # what was typed stays
+    told = [re.search(r'id="problem">([^<]*)', page.text)[1] for page in (refused, unknown)]  # type: ignore[index]
+    assert told[0].replace(CASE, "") == told[1].replace(number(99), "")
+    assert "not in your area" in told[0]
     assert "别县的人" not in client.get("/links").text
     assert client.post(f"/links/{theirs.id}/revoke", data=form).status_code == 404
     assert links.one(office.store, theirs.id).revoked_at is None  # type: ignore[union-attr]

@@ -11,11 +11,21 @@ import pytest
 
 from pipeline.cases.events import SYSTEM
 from tests.maps.portal.conftest import number
+from tests.maps.portal.field_phone import new_link
 from tests.maps.portal.test_office_pages import NASTY, keep_photo
 from tests.pipeline.cases import lives
 from tests.pipeline.invented_flags import flag, inspection
 
-ADDRESSES = ("/stats", "/stats?by=township", "/runs", "/runs/{run}", "/batches", "/layers", "/case/{case}/print")
+ADDRESSES = (
+    "/stats",
+    "/stats?by=township",
+    "/runs",
+    "/runs/{run}",
+    "/batches",
+    "/layers",
+    "/case/{case}/print",
+    "/links",
+)
 
 
 def fill(office) -> str:
@@ -28,6 +38,7 @@ def fill(office) -> str:
     clue, about = lives.clue(30, NASTY, batch=NASTY)
     office.ledger.receive([(clue, {**about, "file": NASTY})], lives.ADMIN)
     keep_photo(office, number(3))
+    new_link(office, number(3), number(4), number(5), to="李外业" * 8)
     return office.ledger.inspections()[-1].id
 
 
