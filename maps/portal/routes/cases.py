@@ -55,6 +55,7 @@ def cases(request: Request, person: Sees) -> Response:
 def _list(request: Request, person: Person, problem: str = "") -> Response:
     office = office_of(request)
     given = _filters(request.query_params)
+    problem = problem or _dropped(request.query_params, given)
     shown = min(int(request.query_params.get("n", "") or ROWS) if _is_number(request) else ROWS, MOST_ROWS)
     rows, total = rows_shown(office, person, given, shown)
     query = {key: value for key, value in given.items() if value}
@@ -102,6 +103,13 @@ def _filters(query: Mapping[str, str]) -> dict[str, str]:
     found["district"] = district if district.isascii() and district.isdigit() else ""
     found["overdue"] = "1" if found["overdue"] else ""
     return found
+
+
+def _dropped(query: Mapping[str, str], given: Mapping[str, str]) -> str:
+    """The sentence about filters that cannot be used, or nothing."""
+    asked = [(name, query.get(name, "").strip()[:40]) for name in FILTERS if not given[name]]
+    bad = ", ".join(f"{name}={said}" for name, said in asked if said)
+    return tr("{bad}: cannot be a filter and is left out.", bad=bad) if bad else ""
 
 
 def _saved(office: Office, person: Person) -> list[Any]:

@@ -208,6 +208,9 @@ def test_the_list_filters_by_address_and_keeps_filters_for_each_person(person) -
     assert "8 of them" in reviewer.get("/cases").text
     one = reviewer.get("/cases?status=REPORTED").text
     assert re.findall(r'gx-row-number" href="/case/([^"]+)"', one) == [number(5)]
+    wrong = reviewer.get("/cases?district=xx&status=NOPE")
+    assert wrong.status_code == 422
+    assert "status=NOPE, district=xx: cannot be a filter" in wrong.text
     found = re.findall(r'gx-row-number" href="/case/([^"]+)"', reviewer.get("/cases?q=清溪镇").text)
     assert found == [number(2, OTHER), number(1, OTHER)]
     answer = reviewer.post(
