@@ -61,12 +61,17 @@ def actor(said: str | None) -> Actor:
         raise MissingOption("say who does it with --as NAME:ROLE; roles are {roles}.", roles=roles)
     name, colon, role = said.replace("：", ":").rpartition(":")
     name, role = name.strip(), role.strip()
-    by_word = {tr(text, lang): key for key, text in ROLE_WORDS.items() for lang in LANGUAGES}
-    key = by_word.get(role, role.casefold().replace("-", "_").replace(" ", "_"))
+    key = role_key(role)
     if not (colon and name) or key not in set(Role) or key == Role.SYSTEM:
         raise InputError("--as {said}: write NAME:ROLE, as in 李外业:field_inspector; roles are {roles}.", said=said,
                          roles=roles)  # fmt: skip
     return Actor(name, str(Role(key)))
+
+
+def role_key(said: str) -> str:
+    """The key of a role given by its key or its name; anything else as it stands."""
+    by_word = {tr(text, lang): key for key, text in ROLE_WORDS.items() for lang in LANGUAGES}
+    return by_word.get(said, said.casefold().replace("-", "_").replace(" ", "_"))
 
 
 def fields(pairs: Iterable[str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from flows import settings
 from flows.cli import Command, Group, case_words, emit, say
 from flows.cli.data import JSON
 from geodata.days import day_of
+from geodata.errors import InputError
 from geodata.words import language, tr
 from maps.portal import areas, people
 from maps.style import moment
@@ -74,7 +75,9 @@ def add(name: str, role: str, districts: tuple[str, ...], as_json: bool) -> None
     workspace = settings.find()
     store = serving.store_of(workspace)
     areas.check(workspace.editions, day_of(datetime.now(UTC)), districts)
-    key = case_words.actor(f"{name}:{role}").role
+    key = case_words.role_key(role.strip())
+    if key not in ROLES:
+        raise InputError("--role {role}: is no role; one of {roles}.", role=role[:40], roles=", ".join(ROLES))
     password = people.add(store, name, key, districts, at=datetime.now(UTC), by=_by())
     if key in (Role.DISTRICT_OFFICER, Role.FIELD_INSPECTOR) and not districts:
         say(tr("{name}: sees every district; name theirs with --district CODE.", name=name))

@@ -27,6 +27,8 @@ def test_accounts_from_the_first_to_the_last(run, office) -> None:
     first = added.json["password"]
     assert first.encode() not in b"".join(p.read_bytes() for p in office.glob("portal.db*"))
     assert run("user", "add", "周建军", "--role", "leader").code == 2
+    boss = run("user", "add", "王五", "--role", "boss")
+    assert (boss.code, "--role boss" in boss.err, "--as" in boss.err) == (2, True, False)
     wide = run("user", "add", "李外业", "--role", "field_inspector")
     assert "sees every district" in wide.err
     listed = run("user", "list", "--json").json
