@@ -62,7 +62,7 @@ def stats_page(
     active = [row for row in inside if row["status"] != "DISMISSED"]
     lines = _lines(active, by, parks, today)
     whole = statistics(active, today=today)["total"]
-    older = sum(_day(row["found_at"]) < since and row["status"] not in ("CLOSED", "DISMISSED") for row in rows)
+    in_hand = [r for r in rows if r["status"] not in ("CLOSED", "DISMISSED") and _day(r["found_at"]) <= until]
     months, before = _months(rows, active, since, until, today)
     ran = [one for at, one in inspections if at is not None and since <= day_of(at) <= until]
     return StatsPage(
@@ -82,9 +82,11 @@ def stats_page(
         rectifying=whole["rectifying"],
         reported=whole["reported"],
         dismissed=len(inside) - len(active),
-        older_open=older,
-        ages=_ages(active, today),
-        late=_late(active),
+        in_hand=len(in_hand),
+        older_open=sum(_day(row["found_at"]) < since for row in in_hand),
+        overdue=sum(bool(row.get("overdue")) for row in in_hand),
+        ages=_ages(in_hand, today),
+        late=_late(in_hand),
         months=months,
         months_before=before,
         verdicts=_verdicts(active, rules),
@@ -181,9 +183,9 @@ def balanced(parts: Sequence[float], total: float) -> list[float]:
     return [value / 100 for value in found]
 
 
-def _ages(active: Sequence[Row], today: date) -> tuple[tuple[Text, int, bool], ...]:
-    """(name, count, long) of the days since finding of what is open."""
-    ages = [max(0, (today - _day(row["found_at"])).days) for row in active if row["status"] != "CLOSED"]
+def _ages(in_hand: Sequence[Row], today: date) -> tuple[tuple[Text, int, bool], ...]:
+    """(name, count, long) of the days since finding."""
+    ages = [max(0, (today - _day(row["found_at"])).days) for row in in_hand]
     found, below = [], -1
     for edge in AGES:
         name = both("≤{n} days", n=edge) if below < 0 else both("{a}–{b} days", a=below + 1, b=edge)
@@ -193,8 +195,8 @@ def _ages(active: Sequence[Row], today: date) -> tuple[tuple[Text, int, bool], .
     return tuple(found)
 
 
-def _late(active: Sequence[Row]) -> tuple[Late, ...]:
-    late = [row for row in active if row.get("overdue") and row["status"] != "CLOSED"]
+def _late(in_hand: Sequence[Row]) -> tuple[Late, ...]:
+    late = [row for row in in_hand if row.get("overdue")]
     late.sort(key=lambda row: (row["days_left"], row["number"]))
     return tuple(
         Late(row["number"], " ".join(n for n in (row["district_name"], row["township_name"]) if n), -row["days_left"])

@@ -62,8 +62,9 @@ class Share:
 
 @dataclass(frozen=True, eq=False)
 class StatsPage:
-    """scope: whose. mark: of the signed or last head. intact: None = not checked. dismissed, older_open:
-    patches that the sheet does not count, and why they are told. seen: (observed, farmland) m² of the
+    """scope: whose. mark: of the signed or last head. intact: None = not checked. lines, total and what is drawn by
+    month or verdict: of the patches found in the period, without ``dismissed`` ones. in_hand, ages, overdue, late: of
+    all that is open today, whenever found, older_open of it before the period. seen: (observed, farmland) m² of the
     runs in the period. by: of ``stats_page.BY``. months_before: patches found before the months drawn."""
 
     scope: Text | str
@@ -82,7 +83,9 @@ class StatsPage:
     rectifying: int
     reported: int
     dismissed: int
+    in_hand: int
     older_open: int
+    overdue: int
     ages: tuple[tuple[Text, int, bool], ...]
     late: tuple[Late, ...]
     months: tuple[Month, ...]
@@ -92,7 +95,3 @@ class StatsPage:
     shares: tuple[Share, ...]
     seen: tuple[float, float]
     runs: int
-
-    @property
-    def in_hand(self) -> int:
-        return self.total.found + self.total.rectify

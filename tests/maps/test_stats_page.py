@@ -56,9 +56,23 @@ def test_lines_add_up_to_the_total_and_are_no_more_than_a_sheet_holds(by: str) -
     for field in ("farmland_mu", "basic_mu", "restored_mu"):
         assert round(100 * sum(getattr(line, field) for line in told.lines)) == round(100 * getattr(told.total, field))
     assert told.in_hand == sum(count for _, count, _ in told.ages)
+    assert told.in_hand == told.total.found + told.total.rectify + told.older_open
     assert told.total.count == sum(month.found for month in told.months) + told.months_before
     if by == "park":
         assert [line.name["en"] for line in told.lines][-1] == "Outside the parks"
+
+
+def test_what_is_overdue_today_is_told_whenever_it_was_found() -> None:
+    rows = made(3, status="RECTIFYING", found_at="2025-03-02T02:00:00+00:00")
+    rows = [row | {"overdue": True, "days_left": -days} for row, days in zip(rows, (5, 340, 60), strict=True)]
+    told = stats_page.stats_page(rows, scope="x", today=TODAY, made_at=invented_rows.NOW)
+    assert (told.total.count, told.total.overdue) == (0, 0)  # none of them was found this year
+    assert (told.overdue, told.in_hand, told.older_open) == (3, 3, 3)
+    assert [one.days for one in told.late] == [340, 60, 5]
+    html = stats_page.render(told, Frame(stats_page.PATH, "zh", "丙潭县", None, None, assets.names()))
+    assert 'id="st-overdue">3<' in html
+    assert "最长 340 天" in html
+    assert "更早发现 3 个" in html
 
 
 def test_hundred_and_nothing_are_said_only_where_it_is_all_or_none() -> None:
