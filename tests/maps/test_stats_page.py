@@ -71,7 +71,7 @@ def test_what_is_overdue_today_is_told_whenever_it_was_found() -> None:
     assert [one.days for one in told.late] == [340, 60, 5]
     html = stats_page.render(told, Frame(stats_page.PATH, "zh", "丙潭县", None, None, assets.names()))
     assert 'id="st-overdue">3<' in html
-    assert "最长 340 天" in html
+    assert "最久 340 天" in html
     assert "更早发现 3 个" in html
 
 
