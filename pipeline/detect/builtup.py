@@ -23,6 +23,7 @@ BUILDING_M = (8.0, 40.0)
 BLUR_M = 5.0
 LINES_PX, BLUR_PX, REACH_PX = (7, 13, 19, 25), 5.0, 16
 """Lengths of lines, smoothing and reach where the ground sampling distance is not known: about 1.5 m."""
+FINE = 0.4
 LEAST_BLUR_PX, MOST_BLUR_PX, MOST_LINE_PX, MOST_REACH_PX = 2.0, 6.0, 41, 24
 COARSE_M, MOST_STEP = 1.2, 16
 """Finer images are looked at by means of squares of a power of two pixels that are no larger than the first."""
@@ -48,6 +49,11 @@ class Scales:
     def halo(self) -> int:
         """In pixels."""
         return (max(self.lines) - 1 + radius(self.blur) + self.reach) * self.step
+
+    @property
+    def fine_blur(self) -> float:
+        """The sigma that tells where an edge lies."""
+        return max(1.0, FINE * self.blur)
 
 
 def scales(gsd_m: float | None) -> Scales:

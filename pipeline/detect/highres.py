@@ -4,9 +4,10 @@ In fine images nearly everything differs between dates; what helps is the direct
 built ground is brighter, bluer and more structured than what it replaced. Of each date the index
 of ``builtup`` is taken, smoothed widely, in units of its own spread over the scene (both dates
 together). Change is where it rises by one such deviation and is not low afterwards, near a place where
-it rises by one and a half (two thresholds, as Canny 1986 joins edges). Nothing is divided by the
-spread of the differences: a pair in which little happened has little change. Where there is an infrared
-band, ground that is green afterwards was not built on.
+it rises by one and a half (two thresholds, as Canny 1986 joins edges). Smoothed less it has to rise by as
+much, or a change would reach as far beyond its own outline as the smoothing does. Nothing is divided
+by the spread of the differences: a pair in which little happened has little change. Where there is an
+infrared band, ground that is green afterwards was not built on.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from odc.geo.geobox import GeoBox
 
 from geodata.scene import Pixels
 from pipeline import quality
@@ -35,6 +35,8 @@ the scene's mean. Plain numbers that stand for "clearly more than the scene vari
 BARE_NDVI, NDVI_STEP = 0.2, 0.1
 """What is greener than the first (Sobrino, Jiménez-Muñoz and Paolini 2004) was not built on; the score falls by
 one threshold in the second."""
+CLOSED_PX = 5
+"""Side of the squares that close gaps in the rise smoothed less."""
 FLAT = 0.25
 """A cue's spread after smoothing is taken for at least so much of that before: what is mostly noise has little say."""
 NOISE = 0.7
@@ -100,17 +102,16 @@ class HighResModel:
         out += 1
         return np.divide(np.float32(1), out, out=out)
 
-    def rise(self, before: F32, after: F32, clear: Mask) -> tuple[F32, F32]:
-        """(rise of the index, AFTER's index), smoothed, both (y, x) in scene deviations."""
-        first, second = (
-            blurred(index(values, clear), clear, self.scales.blur)
-            for index, values in zip(self.indices, (before, after), strict=True)
-        )
-        return np.subtract(second, first, out=first), second
+    def rise(self, before: F32, after: F32, clear: Mask) -> tuple[F32, F32, F32]:
+        """(rise of the index, AFTER's index, rise of the index smoothed less), all (y, x) in scene deviations."""
+        level = self.indices[1](after, clear)
+        rise = level - self.indices[0](before, clear)
+        at = self.scales
+        return blurred(rise, clear, at.blur), blurred(level, clear, at.blur), blurred(rise, clear, at.fine_blur)
 
     def _strength(self, before: F32, after: F32, clear: Mask) -> F32:
         """(y, x): 1 where the decision is made; NaN nowhere."""
-        rise, level = self.rise(before, after, clear)
+        rise, level, fine = self.rise(before, after, clear)
         rise *= np.float32(1 / RISE)
         level += np.float32(1 - LEVEL)
         np.minimum(rise, level, out=rise)
@@ -119,8 +120,10 @@ class HighResModel:
         rise[~clear] = -9
         side = 2 * self.scales.reach + 1
         near = cv2.dilate(rise, np.ones((side, side), np.uint8))
-        np.multiply(near, np.float32(RISE / SURE_RISE), out=near)
-        np.minimum(rise, near, out=rise)
+        np.minimum(rise, near * np.float32(RISE / SURE_RISE), out=rise)
+        # a roof's own lines are no edges of what was built
+        closed = cv2.morphologyEx(fine, cv2.MORPH_CLOSE, np.ones((CLOSED_PX, CLOSED_PX), np.uint8))
+        np.minimum(rise, closed * np.float32(1 / RISE), out=rise)
         return np.clip(rise, -9, 9, out=rise)
 
     def _bareness(self, after: F32, clear: Mask, red: int, infrared: int) -> F32:
@@ -141,7 +144,9 @@ class HighRes:
     def fit(
         self, before: Pixels, after: Pixels, bands: Bands, progress: Progress | None = None
     ) -> HighResModel | Blank:
-        gsd_m = ground_sampling_m(before.geobox)
+        from pipeline.detect import pixel_m
+
+        gsd_m = pixel_m(before.geobox)
         step = scales(gsd_m).step
         tiles = _held(sample(before, after, bands, progress, max(TILE, LEAST_SIDE * step)), step)
         count = sum(int(np.count_nonzero(tile.clear)) for tile in tiles)
@@ -180,18 +185,6 @@ def _held(joints: Iterable[Joint], step: int) -> list[Tile]:
     return [tile for tile in tiles if tile.clear.any()]
 
 
-def ground_sampling_m(geobox: GeoBox) -> float | None:
-    """Geometric mean of both sides of a pixel; None without a coordinate system."""
-    if geobox.crs is None:
-        return None
-    affine = geobox.affine
-    area = abs(affine.a * affine.e - affine.b * affine.d)
-    if geobox.crs.geographic:
-        bounds = geobox.boundingbox
-        return math.sqrt(area * math.cos(math.radians((bounds.bottom + bounds.top) / 2))) * 111_000
-    return math.sqrt(area)
-
-
 def fitted(tiles: list[Tile], bands: Bands, gsd_m: float | None = None) -> HighResModel | Blank:
     at, role = scales(gsd_m), roles(bands.names)
     ones, zeros = np.ones(len(bands.names)), np.zeros(len(bands.names))
@@ -204,8 +197,10 @@ def fitted(tiles: list[Tile], bands: Bands, gsd_m: float | None = None) -> HighR
             return _without_variation(units, bands, at, role, count)
         indices, found = _joined(units, tiles, places, quiet, role, at)
         model = HighResModel(bands, indices, at, role, ones, zeros, found)
-        rises = [model.rise(*tile.dates, tile.clear)[0] for tile in tiles]
-        quiet = np.abs(_at(rises, places)) < RISE
+        rises = [
+            model.rise(*tile.dates, tile.clear)[0].reshape(-1)[here] for tile, here in zip(tiles, places, strict=True)
+        ]
+        quiet = np.abs(np.concatenate(rises)) < RISE
     gain, offset = ones, zeros
     if quiet.any():
         first, second = (_picked(tiles, date, places)[:, quiet].T.astype(np.float64) for date in (0, 1))
@@ -223,14 +218,10 @@ def _places(tiles: list[Tile], step: int) -> list[NDArray[np.intp]]:
     return places
 
 
-def _at(images: list[F32], places: list[NDArray[np.intp]]) -> F32:
-    """(…, pixel) of the images, (…, y, x), at the places."""
-    return np.concatenate([i.reshape(*i.shape[:-2], -1)[..., p] for i, p in zip(images, places, strict=True)], axis=-1)
-
-
 def _picked(tiles: list[Tile], date: int, places: list[NDArray[np.intp]]) -> F32:
     """(band, pixel)."""
-    return _at([tile.dates[date] for tile in tiles], places)
+    found = (tile.dates[date] for tile in tiles)
+    return np.concatenate([v.reshape(len(v), -1)[:, here] for v, here in zip(found, places, strict=True)], axis=1)
 
 
 def _units(values: F32) -> tuple[F32, F32]:
@@ -283,14 +274,15 @@ def _cues(
     index: Index, tiles: list[Tile], places: list[NDArray[np.intp]], date: int, weights: F32, sigma: float
 ) -> tuple[F32, F32, F32]:
     """(cue, pixel) each: at the places; smoothed; and from each to its neighbour, 0 where that is not clear."""
-    raw, smooth, steps = [], [], []
-    for tile in tiles:
+    found = []
+    for tile, here in zip(tiles, places, strict=True):
         cues = index.cues(tile.dates[date], tile.clear, weights)
-        raw.append(cues)
-        smooth.append(np.stack([blurred(cue, tile.clear, sigma) for cue in cues]))
-        steps.append(np.zeros_like(cues))
-        np.subtract(cues[..., 1:], cues[..., :-1], out=steps[-1][..., :-1], where=tile.clear[:, 1:])
-    return _at(raw, places), _at(smooth, places), _at(steps, places)
+        smooth = np.stack([blurred(cue, tile.clear, sigma) for cue in cues])
+        steps = np.zeros_like(cues)
+        np.subtract(cues[..., 1:], cues[..., :-1], out=steps[..., :-1], where=tile.clear[:, 1:])
+        found.append([values.reshape(len(cues), -1)[:, here] for values in (cues, smooth, steps)])
+    raw, smoothed, stepped = (np.concatenate(part, axis=1) for part in zip(*found, strict=True))
+    return raw, smoothed, stepped
 
 
 def _variance(values: F32) -> Array:

@@ -75,6 +75,14 @@ def test_a_yard_is_found_where_it_is_built(names):
     assert model.report["change_share_of_sample"] == pytest.approx((change == 1).mean(), abs=1e-6)
 
 
+def test_its_outline_is_the_yards_own():
+    """30 × 40 pixels, smoothed by 5: out by 2 at most, not by as much as the smoothing."""
+    before, after = land(), land()
+    built(after, YARD)
+    change = found(pixels(before, RGB), pixels(after, RGB))[1] == 1
+    assert 30 * 40 * 0.9 < change.sum() < 34 * 44
+
+
 def test_what_is_pulled_down_is_not_built():
     before, after = land(), land()
     built(before, YARD)
