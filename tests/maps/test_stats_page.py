@@ -72,7 +72,7 @@ def test_what_is_overdue_today_is_told_whenever_it_was_found() -> None:
     html = stats_page.render(told, Frame(stats_page.PATH, "zh", "丙潭县", None, None, assets.names()))
     assert 'id="st-overdue">3<' in html
     assert "最久 340 天" in html
-    assert "另有 3 个更早发现" in html
+    assert "其中更早发现 3" in html
 
 
 def test_hundred_and_nothing_are_said_only_where_it_is_all_or_none() -> None:
