@@ -97,10 +97,10 @@ CACHE_BYTES = 512 * 1024**2
 def room_for(size: int) -> bool:
     """Makes the cache of decoded blocks hold ``size`` bytes and what it held; False where that is beyond the limit."""
     now = int(get_gdal_config("GDAL_CACHEMAX"))
-    if size + size // 4 > CACHE_BYTES:
+    if size + size // 8 > CACHE_BYTES:
         return False
-    if now < size + size // 4:
-        set_gdal_config("GDAL_CACHEMAX", size + size // 4)
+    if now < size + size // 8:
+        set_gdal_config("GDAL_CACHEMAX", size + size // 8)
     return True
 
 

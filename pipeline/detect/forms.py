@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 Array = NDArray[np.float64]
 
-CHUNK = 1 << 14
+CHUNK = 1 << 15
 """Pixels at once: what is worked on stays in the processor's cache."""
 
 

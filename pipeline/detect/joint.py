@@ -24,7 +24,7 @@ SAMPLE_TILES = 40
 """Tiles that a sample is taken from: 10 % of the reading at 10,000 × 10,000."""
 SAMPLE_PIXELS = 120_000
 """Statistics of second order over a dozen variables stand to the third digit with so many."""
-STRIP_BYTES, LOWEST = 96 * 1024**2, 64
+STRIP_BYTES, LOWEST = 80 * 1024**2, 64
 """Of both dates' values in one strip; three strips are held at a time. Rows of the lowest strip."""
 FEW_PIXELS = 20_000
 """With fewer, further tiles are read."""
@@ -74,8 +74,7 @@ def strip_rows(before: Pixels, after: Pixels, bands: int) -> int:
         rows //= 2
     files = [pixels for pixels in (before, after) if isinstance(pixels, FilePixels)]
     blocks = [pixels.block_row() for pixels in files]
-    # an image that is moved by a part of a block needs two rows of blocks for one strip
-    kept = sum(held * (2 if n else 1) for n, (high, held) in enumerate(blocks) if high > rows)
+    kept = sum(held for high, held in blocks if high > rows)
     return rows if kept == 0 or room_for(kept) else TILE
 
 
