@@ -24,7 +24,7 @@ SAMPLE_TILES = 40
 """Tiles that a sample is taken from: 10 % of the reading at 10,000 × 10,000."""
 SAMPLE_PIXELS = 120_000
 """Statistics of second order over a dozen variables stand to the third digit with so many."""
-STRIP_BYTES, LOWEST = 80 * 1024**2, 64
+STRIP_BYTES, LOWEST = 64 * 1024**2, 64
 """Of both dates' values in one strip; three strips are held at a time. Rows of the lowest strip."""
 FEW_PIXELS = 20_000
 """With fewer, further tiles are read."""
