@@ -25,7 +25,7 @@ NAMES = {
     "true": "works, torn down and planted",
     "fake": "yard on dry land under weedy soil",
     "half": "works, torn down in part",
-    "lawful": "approved works",
+    "lawful": "hardened yard",
     "house": "house on dry land",
     "basic": "steel shed on basic farmland",
     "flooded": "fields kept under water in winter",
