@@ -9,6 +9,7 @@ a library promises.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,10 +82,34 @@ def forms(weights: Array, shift: Array, ratio: Array | None = None) -> Forms:
     return Forms(triangle[kept, :-1].astype(np.float32), triangle[kept, -1].astype(np.float32), narrow)
 
 
-def by_chunks(before: F32, after: F32, out: F32, work: Callable[[Sequence[F32], Sequence[F32], F32], None]) -> None:
-    """``work`` on pieces of (band, y, x) images as flat bands, and on the same piece of ``out``, (y, x)."""
+Work = Callable[[Sequence[F32], Sequence[F32], F32], None]
+THREADS = 2
+"""Arithmetic on arrays lets other threads run; more than two would wait for the one that reads."""
+
+
+def by_chunks(before: F32, after: F32, out: F32, worker: Callable[[], Work]) -> None:
+    """Work on pieces of (band, y, x) images as flat bands, and on the same piece of ``out``, (y, x).
+
+    worker: makes what does the work, once a thread, so that each has arrays of its own.
+    """
     first, second = ([np.ascontiguousarray(band).reshape(-1) for band in date] for date in (before, after))
     flat = out.reshape(-1)
-    for start in range(0, len(flat), CHUNK):
-        part = slice(start, start + CHUNK)
-        work([band[part] for band in first], [band[part] for band in second], flat[part])
+
+    def some(starts: range) -> None:
+        work = worker()
+        for start in starts:
+            part = slice(start, start + CHUNK)
+            work([band[part] for band in first], [band[part] for band in second], flat[part])
+
+    in_threads(some, range(0, len(flat), CHUNK))
+
+
+def in_threads(some: Callable[[range], None], places: range) -> None:
+    """``some`` on every ``THREADS``-th of the places, each share in a thread of its own."""
+    shares = [share for n in range(THREADS) if len(share := places[n::THREADS])]
+    if len(shares) < 2:
+        for share in shares:
+            some(share)
+        return
+    with ThreadPoolExecutor(len(shares)) as pool:
+        list(pool.map(some, shares))

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from geodata.scene import Pixels
-from pipeline.detect.forms import Forms, Held, by_chunks, forms
+from pipeline.detect.forms import F32, Forms, Held, Work, by_chunks, forms
 from pipeline.detect.joint import sampled_pixels
 from pipeline.detect.protocol import Bands, Blank, Progress
 
@@ -66,14 +66,19 @@ class IRMADModel:
     def score(
         self, before: NDArray[np.float32], after: NDArray[np.float32], clear: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
-        out, held = np.empty(clear.shape, np.float32), Held()
+        out = np.empty(clear.shape, np.float32)
 
-        def part(first: Sequence[NDArray[np.float32]], second: Sequence[NDArray[np.float32]], into: NDArray) -> None:
-            power = self.forms.power(first, second, held)
-            np.add(power, np.float32(1), out=into)
-            np.divide(power, into, out=into)
+        def worker() -> Work:
+            held = Held()
 
-        by_chunks(before, after, out, part)
+            def part(first: Sequence[F32], second: Sequence[F32], into: F32) -> None:
+                power = self.forms.power(first, second, held)
+                np.add(power, np.float32(1), out=into)
+                np.divide(power, into, out=into)
+
+            return part
+
+        by_chunks(before, after, out, worker)
         return out
 
 

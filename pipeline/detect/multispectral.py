@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from geodata.scene import Pixels
 from pipeline.detect import irmad
-from pipeline.detect.forms import Forms, Held, by_chunks, combined, forms
+from pipeline.detect.forms import Forms, Held, Work, by_chunks, combined, forms, in_threads
 from pipeline.detect.isfa import slow_features
 from pipeline.detect.joint import Block, sampled
 from pipeline.detect.protocol import Bands, Blank, Progress
@@ -91,18 +91,23 @@ class MultispectralModel:
 
 def roots(before: F32, after: F32, mad: Forms, slow: Forms, share: tuple[np.float32, np.float32]) -> F32:
     """(y, x): the sum of both distances, each multiplied by its share."""
-    out, held = np.empty(before.shape[1:], np.float32), Held()
+    out = np.empty(before.shape[1:], np.float32)
 
-    def part(first: Sequence[F32], second: Sequence[F32], into: F32) -> None:
-        power = mad.power(first, second, held)
-        np.sqrt(power, out=into)
-        np.multiply(into, share[0], out=into)
-        power = slow.power(first, second, held)
-        np.sqrt(power, out=power)
-        np.multiply(power, share[1], out=power)
-        into += power
+    def worker() -> Work:
+        held = Held()
 
-    by_chunks(before, after, out, part)
+        def part(first: Sequence[F32], second: Sequence[F32], into: F32) -> None:
+            power = mad.power(first, second, held)
+            np.sqrt(power, out=into)
+            np.multiply(into, share[0], out=into)
+            power = slow.power(first, second, held)
+            np.sqrt(power, out=power)
+            np.multiply(power, share[1], out=power)
+            into += power
+
+        return part
+
+    by_chunks(before, after, out, worker)
     return out
 
 
@@ -117,20 +122,28 @@ def smoothed(distance: F32, clear: NDArray[np.bool_], usual: np.float32) -> F32:
 def held_down(distance: F32, before: F32, after: F32, floor: Floor) -> None:
     """Lowers ``distance`` (1 = the decision), (y, x), where it says change but the values do not."""
     rows, columns = distance.shape
-    for top in range(0, rows, BLOCK[0]):
-        for left in range(0, columns, BLOCK[1]):
-            part = distance[top : top + BLOCK[0], left : left + BLOCK[1]]
-            asked = np.nonzero(part >= 1)
-            if len(asked[0]) == 0:
-                continue
-            if len(asked[0]) < FEW * part.size:
-                moved = apart_at(before, after, asked[0] + top, asked[1] + left, floor)
-            else:
-                y, x = max(0, top - 1), max(0, left - 1)
-                window = (slice(y, top + BLOCK[0] + 1), slice(x, left + BLOCK[1] + 1))
-                moved = apart(before[:, *window], after[:, *window], floor)[asked[0] + top - y, asked[1] + left - x]
-            held = np.minimum(part[asked] * np.sqrt(moved), BELOW)
-            part[asked] = np.where(moved < 1, held, part[asked])
+    blocks = [(top, left) for top in range(0, rows, BLOCK[0]) for left in range(0, columns, BLOCK[1])]
+
+    def some(share: range) -> None:
+        for n in share:
+            _hold_block(distance, before, after, floor, *blocks[n])
+
+    in_threads(some, range(len(blocks)))
+
+
+def _hold_block(distance: F32, before: F32, after: F32, floor: Floor, top: int, left: int) -> None:
+    part = distance[top : top + BLOCK[0], left : left + BLOCK[1]]
+    asked = np.nonzero(part >= 1)
+    if len(asked[0]) == 0:
+        return
+    if len(asked[0]) < FEW * part.size:
+        moved = apart_at(before, after, asked[0] + top, asked[1] + left, floor)
+    else:
+        y, x = max(0, top - 1), max(0, left - 1)
+        window = (slice(y, top + BLOCK[0] + 1), slice(x, left + BLOCK[1] + 1))
+        moved = apart(before[:, *window], after[:, *window], floor)[asked[0] + top - y, asked[1] + left - x]
+    held = np.minimum(part[asked] * np.sqrt(moved), BELOW)
+    part[asked] = np.where(moved < 1, held, part[asked])
 
 
 def apart(before: F32, after: F32, floor: Floor) -> F32:
