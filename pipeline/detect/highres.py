@@ -253,7 +253,7 @@ def _joined(
     unit = np.divide(1, spread, out=np.zeros_like(spread), where=spread > 1e-6)
     first, second = (unit @ values for values in smooth)
     noise = max(1.4826 / math.sqrt(2) * float(np.median(np.abs(unit @ values))) for values in steps)
-    whole = max(math.sqrt((float(first.var()) + float(second.var())) / 2), NOISE * noise) or 1.0
+    whole = max(math.sqrt((float(_variance(first)) + float(_variance(second))) / 2), NOISE * noise) or 1.0
     # what the quiet ground did in common (season, light) is no change of any place
     common = float(np.median((second - first)[quiet])) if quiet.any() else 0.0
     middle = (float(first.mean()) + float(second.mean()) - common) / 2
@@ -285,8 +285,11 @@ def _cues(
     return raw, smoothed, stepped
 
 
-def _variance(values: F32) -> Array:
-    return np.var(values, axis=-1, dtype=np.float64)
+def _variance(values: F32 | Array) -> Array:
+    """Of each row, values no more extreme than all but ``CLIPPED`` of it: a few roofs do not widen a scene."""
+    low, high = np.quantile(values, (CLIPPED, 1 - CLIPPED), axis=-1, keepdims=True)
+    inside: Array = np.clip(values, low, high).astype(np.float64)
+    return np.asarray(inside.var(axis=-1), np.float64)
 
 
 def _report(model: HighResModel, tiles: list[Tile], count: int, gsd_m: float | None) -> dict[str, Any]:
