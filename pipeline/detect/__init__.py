@@ -14,6 +14,7 @@ from geodata.errors import InputError
 from geodata.scene import Pixels
 from geodata.words import Text
 from pipeline.detect import choice
+from pipeline.detect.highres import HighRes
 from pipeline.detect.irmad import IRMAD
 from pipeline.detect.logratio import LogRatio
 from pipeline.detect.multispectral import Multispectral
@@ -24,6 +25,7 @@ __all__ = ["METHODS", "Bands", "Blank", "Method", "Model", "Progress", "choose",
 METHODS: dict[str, tuple[Method, int]] = {
     "multispectral": (Multispectral(), 2),
     "irmad": (IRMAD(), 2),
+    "highres": (HighRes(), 3),
     "logratio": (LogRatio(), 1),
 }
 """name → (method, least number of bands)."""
