@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flows import reminding, serve, settings
+from geodata.days import day_of
 from maps.portal import links
 from pipeline.cases.events import Actor, Kind
 from tests.flows.an_office import FIRST
@@ -64,6 +66,7 @@ def test_a_message_holds_number_due_day_and_link_and_nothing_else(
     run: Any, office: Path, taker: tuple[str, list[dict[str, Any]]]
 ) -> None:
     address, got = taker
+    due = str(day_of(datetime.now(UTC)) + timedelta(days=400))
     file, text = office / settings.FILE, (office / settings.FILE).read_text(encoding="utf-8")
     file.write_text(text.replace("urls = []", f'urls = ["json://{address}"]'), encoding="utf-8")
     made = run("link", "new", "--case", FIRST, "--to", "李外业", "--send")
@@ -72,16 +75,16 @@ def test_a_message_holds_number_due_day_and_link_and_nothing_else(
     assert len(got) == 1  # nothing is sent unasked
     with settings.open_workspace(office).ledger as ledger:
         sensing = Actor("遥感甲", "remote_sensing")
-        given = {"to_whom": "周建军", "reason": "顶棚清晰可见", "due_on": "2099-12-01"}
+        given = {"to_whom": "周建军", "reason": "顶棚清晰可见", "due_on": due}
         ledger.act(FIRST, Kind.DISPATCHED, given, sensing)
-    assert run("remind", "--days", 3650, "--send", lang="zh").code == 0
+    assert run("remind", "--days", 365, "--send", lang="zh").code == 0
     assert len(got) == 1  # not due within these days
     again = run("link", "new", "--case", FIRST, "--to", "李外业", "--send", lang="zh")
-    assert run("remind", "--days", 3650, "--json").json["reminders"] == []
+    assert run("remind", "--days", 365, "--json").json["reminders"] == []
     first, second = got
     assert first["title"] == f"Field link {FIRST}"
     assert first["message"].splitlines() == [FIRST, made.out.strip()]
-    assert second["message"].splitlines() == [f"{FIRST}，期限 2099-12-01", again.out.strip()]
+    assert second["message"].splitlines() == [f"{FIRST}，期限 {due}", again.out.strip()]
     for word in ("李外业", "周建军", "湘潭", "示意", "112.", "疑似"):
         assert word not in first["message"] + first["title"] + second["message"] + second["title"]
 

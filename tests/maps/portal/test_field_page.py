@@ -302,15 +302,15 @@ def test_a_verdict_sent_before_its_photos_shows_when_it_has_taken_effect(
     field.page.route("**/up/**", hold_back)
     field.page.click("#gxf-primary")
     field.context.set_offline(False)
-    waits = "document.querySelector('#gxf-rows li:first-child').innerText"
-    field.until(f"{waits}.includes('局里等照片到齐')", timeout=40_000)
+    row = "document.querySelector('#gxf-rows li:first-child')"  # none while the list is drawn anew
+    field.until(f"{row}?.innerText.includes('局里等照片到齐')", timeout=40_000)
     assert "照片到齐后生效" in field.page.inner_text("#gxf-rows li:first-child p")
     field.until("gxField.step === 'upload'")
     holding = False
     for route in held:
         route.continue_()
     field.until("document.getElementById('gxf-saved-title').textContent.includes('已全部上传')", timeout=40_000)
-    field.until(f"!{waits}.includes('局里等照片到齐')", timeout=40_000)
+    field.until(f"{row}?.innerText.includes('局里等照片到齐') === false", timeout=40_000)
     (given,) = [e for e in office.ledger.events(CASE) if e.kind == "VERDICT"]
     assert f"回执 {given.seq}" in field.page.inner_text("#gxf-rows li:first-child")
     field.page.reload()
