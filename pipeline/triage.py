@@ -25,7 +25,7 @@ from pipeline.looks import SAME_AS_RING, Looks, kind_of, look
 from pipeline.overlay import Occupied
 from pipeline.plain import rounded, to_plain
 
-VERSION = "3"
+VERSION = "4"
 """Goes into the id of an inspection: where the rules below are changed it is raised, and a pair that was
 judged by the old ones may be judged again."""
 
@@ -44,9 +44,10 @@ KINDS: Mapping[str, str] = {
 HIGH, MEDIUM = 0.75, 0.50
 """Confidence at and above which it is called high, medium; below: low."""
 
-ONE_SCENE = 0.74
-"""Most that one scene coarser than ``FINE_M`` can give: high takes a second look."""
+ONE_LOOK = 0.74
+"""Most that a first look can give, however fine the scene: high takes a second clear look that agrees."""
 FINE_M = 2.5
+"""From here on coarser scenes reach it only with all the evidence that there can be."""
 FAINT = 0.55
 """Confidence below which a change between different seasons is put down to the season: few flags, and
 a pair of one season will show it again if it is none of the season's. Over six computed townships (126
@@ -252,9 +253,9 @@ def _said(sentences: Sequence[tuple[Text, Text]]) -> list[Reason]:
 
 
 def _confidence(facts: Facts) -> float:
-    """The evidence times the most that one scene of this grain can say of such a kind."""
-    most = min(SUREST.get(facts.kind, 0.90), 0.90 if facts.gsd_m <= FINE_M else ONE_SCENE)
-    return max(0.05, most * _evidence(facts))
+    """The evidence times the most that one scene of this grain can say of such a kind; never more than one look."""
+    most = min(SUREST.get(facts.kind, 0.90), 0.90 if facts.gsd_m <= FINE_M else ONE_LOOK)
+    return min(ONE_LOOK, max(0.05, most * _evidence(facts)))
 
 
 def _evidence(facts: Facts) -> float:

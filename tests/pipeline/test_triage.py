@@ -15,7 +15,7 @@ from pipeline.cases.law import rules
 from pipeline.changes import BandStatistics, Spectra
 from pipeline.flags import Flag
 from pipeline.inspection import REASONS
-from pipeline.triage import HIGH, KINDS, MEDIUM, Outcome, kind_name, level, triage
+from pipeline.triage import HIGH, KINDS, Outcome, kind_name, level, triage
 from tests.pipeline.invented_flags import LAT, LON, change, occupied
 
 BEFORE, AFTER = datetime(2025, 10, 20, 3, tzinfo=UTC), datetime(2026, 10, 18, 3, tzinfo=UTC)
@@ -331,10 +331,10 @@ def test_doubts_say_what_may_be_wrong():
     assert flag.layers == {"FARMLAND": ["2023"], "BASIC_FARMLAND": ["2027"]}
 
 
-def test_one_coarse_scene_is_never_highly_sure_and_a_drone_may_be():
+def test_a_first_look_is_never_highly_sure_however_fine_it_is():
     satellite = judge(spectra(CROP, BLUE_ROOF), score=1.0)
     drone = judge(spectra(CROP, BLUE_ROOF), score=1.0, gsd_m=0.2)
-    assert MEDIUM <= satellite.confidence < HIGH <= drone.confidence
+    assert satellite.confidence == drone.confidence == 0.74 < HIGH
 
 
 def test_what_is_less_well_seen_is_less_sure():
