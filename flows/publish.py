@@ -21,6 +21,7 @@ from geodata.words import both, language, tr
 from maps import alone
 from maps import publish as site
 from maps.gather import Gathered
+from pipeline import precision
 from pipeline.cases import heads
 from pipeline.cases.heads import Head
 from pipeline.cases.keys import NothingToSign, sign_now
@@ -114,5 +115,6 @@ def hand_over(office: Workspace, number: str, file: Path) -> dict[str, Any]:
             version=version("gengxun"),
             rules=ledger.rules,
             gates=lambda case, part: ledger.gates(case.number, part=part.id),
+            lived=precision.lived(ledger.each_row()),
         )
     return {"case": number, "path": str(file), "size_bytes": size}

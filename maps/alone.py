@@ -56,6 +56,7 @@ def write(
     version: str = "",
     rules: Rules = standards,
     gates: Gates | None = None,
+    lived: Mapping[str, Any] | None = None,
 ) -> int:
     """Replace ``file``; its size in bytes. as_of: what is due is told as of then, never before the case's last
     event. Raises: InputError where it is no name for a page."""
@@ -98,6 +99,7 @@ def write(
         runs={},
         rules=rules,
         gates=gates,
+        lived=lived,
     )
     html = inlined(case_map.render(page, lang, frame), inside).encode()
     write_bytes(file, html)

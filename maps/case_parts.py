@@ -196,6 +196,7 @@ class CasePage:
     marks: where 中 and 高 begin on the confidence bar, and confidence_word where it lies.
     layers: (kind, editions) that the flag was computed with. confirmed: how often it was seen again.
     parts: one, or those of a split case. began: between which dates it began. clues: from outside.
+    precision: of flags like this one, as verified on the ground; more than the kind's only where it is given.
     settled: doubts that hold no longer, and what ended them.
     """
 
@@ -214,7 +215,7 @@ class CasePage:
     marks: tuple[float, float]
     reasons: tuple[Reason, ...]
     doubts: tuple[Reason, ...]
-    precision: Text
+    precision: tuple[Text, ...]
     area: Area
     stages: tuple[StageStep, ...]
     next: NextStep

@@ -21,7 +21,7 @@ from maps.chips import Chip
 from maps.style import m2_text, mu_text
 from maps.telling import Rules, Telling, hidden_names, taken_records
 from pipeline import flags as flag_files
-from pipeline import triage
+from pipeline import precision, triage
 from pipeline.cases import seen
 from pipeline.cases.case import ORDER, Case, Part
 from pipeline.cases.events import Event
@@ -65,6 +65,7 @@ def case_page(
     rules: Rules = standards,
     gates: Gates | None = None,
     named: bool = False,
+    lived: Mapping[str, Any] | None = None,
 ) -> CasePage:
     """The page of ``case``.
 
@@ -75,7 +76,7 @@ def case_page(
     clouds: {scene id: per cent of the patch under cloud}. verified: ``ledger.Verified``.
     runs: {inspection id: href of its page from the language's root}. rules: what is in force on a day.
     gates: of a part that waits for acceptance (``Ledger.gates``); None shows none before the closing.
-    named: inside the office, persons and parties are named.
+    named: inside the office, persons and parties are named. lived: of ``precision.lived``; None: nothing verified.
     """
     first = flag_files.from_json(case.flags[0])
     told = tuple(sorted(events, key=lambda event: -event.seq))
@@ -101,7 +102,7 @@ def case_page(
         marks=(triage.MEDIUM, triage.HIGH),
         reasons=first.reasons[:4],
         doubts=_doubts(case, first.doubts),
-        precision=both("Fewer than 20 of this kind have been checked on the ground: no precision is given yet."),
+        precision=_precision(case, lived),
         area=area(first.occupied),
         stages=stages(case, told),
         next=_next(case, telling, as_of),
@@ -215,6 +216,20 @@ def _seal(verified: Any, as_of: datetime) -> Seal | None:
         return None
     at = getattr(verified, "at", None) or as_of
     return Seal(bool(verified.ok), int(verified.events), verified.first_bad, str(verified.head or ""), at)
+
+
+def _precision(case: Case, lived: Mapping[str, Any] | None) -> tuple[Text, ...]:
+    """Of flags of its kind; of its method and its district only where enough of them were verified."""
+    flag, told = case.flags[0], lived or precision.lived(())
+    kind = precision.of(told, "kind", flag["kind"])
+    method = precision.of(told, "method", flag["change"]["method"])
+    district = precision.of(told, "district", case.district_code)
+    found = [both("Flags of this kind: {said}.", said=precision.shown(kind))]
+    if method["value"] is not None:
+        found.append(both("Flags by {name}: {said}.", name=method["name"], said=precision.shown(method)))
+    if district["value"] is not None:
+        found.append(both("Flags in {name}: {said}.", name=district["name"], said=precision.shown(district)))
+    return tuple(found)
 
 
 def _doubts(case: Case, told: Sequence[Reason]) -> tuple[Reason, ...]:

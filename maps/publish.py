@@ -34,10 +34,11 @@ from maps.case_life import Gates
 from maps.chips import Bounds, Chip, encode, thumbnail
 from maps.features import District, Park
 from maps.telling import Rules
+from pipeline import precision
 from pipeline.cases.case import Case
 from pipeline.cases.events import Event
 from pipeline.cases.heads import MARK_LENGTH
-from pipeline.cases.rows import on_day
+from pipeline.cases.rows import case_row, on_day
 from pipeline.cases.standards import standards
 from pipeline.flags import Flag, from_json
 from pipeline.inspection import Inspection
@@ -114,6 +115,7 @@ def publish(
     told = _Told(
         scope=scope, as_of=told_at, verified=verified, version=software_version,
         scenes=dict(scenes or {}), inspected_at=at, map_number=map_number, parks=parks, rules=rules, gates=gates,
+        lived=precision.lived(map(case_row, cases)),
     )  # fmt: skip
     done = _counted(progress, len(cases) + len(inspections) + 1)
     with replacing_folder(site) as folder:
@@ -170,6 +172,7 @@ class _Told:
     parks: Sequence[Park] = ()
     rules: Rules = standards
     gates: Gates | None = None
+    lived: Mapping[str, Any] | None = None
     assets: Mapping[str, str] = field(default_factory=assets.names)
 
     @property
@@ -261,6 +264,7 @@ def _case(
         runs={one.id: run_page.page_path(one.id) for one in mine},
         rules=told.rules,
         gates=told.gates,
+        lived=told.lived,
     )
     path = case_map.page_path(case.number)
     for lang in LANGUAGES:

@@ -16,17 +16,21 @@ from geodata.area import mu
 from geodata.days import day_of
 from geodata.words import Text, both
 from maps.features import Park
-from maps.stats_parts import Late, Line, Month, Share, StatsPage, Verdicts
+from maps.stats_parts import Late, Line, Lived, Month, Share, StatsPage, Verdicts
 from maps.style import Frame, environment
+from pipeline import precision
 from pipeline.cases.standards import Standards
 from pipeline.inspection import Inspection
 from pipeline.statistics import LIMIT_PERCENT, statistics
+from pipeline.triage import KINDS, kind_name
 
 BY = ("county", "township", "park")
 LINES = 10
 """Units that stand for themselves; one sheet holds no more. The others are summed into one line."""
 MONTHS = 12
 LATEST = 6
+PRECISIONS = 4
+"""Sorts of flags whose precision stands beside that of all: those with the most verdicts."""
 RATIO_LINES = 7
 NEAR_PERCENT = 10
 """From this share on the ratio of a unit is marked: close to the line."""
@@ -64,6 +68,7 @@ def stats_page(
     whole = statistics(active, today=today)["total"]
     in_hand = [r for r in rows if r["status"] not in ("CLOSED", "DISMISSED") and _day(r["found_at"]) <= until]
     months, before = _months(rows, active, since, until, today)
+    lived, too_few = _lived(told["precision"])
     ran = [one for at, one in inspections if at is not None and since <= day_of(at) <= until]
     return StatsPage(
         scope=scope,
@@ -94,6 +99,8 @@ def stats_page(
         shares=_shares(told["farmland_ratio"]),
         seen=(sum(one.observed_farmland_m2 for one in ran), sum(one.farmland_m2 for one in ran)),
         runs=len(ran),
+        lived=lived,
+        too_few=too_few,
     )
 
 
@@ -240,6 +247,17 @@ def _verdicts(active: Sequence[Row], rules: Standards | None) -> tuple[Verdicts,
     )
 
 
+def _lived(told: Mapping[str, Any]) -> tuple[tuple[Lived, ...], int]:
+    """All flags first, then the sorts that were verified most; and how many of the others have too few verdicts."""
+    sorts = [one for group in ("kind", "method", "district") for one in told[f"by_{group}"]]
+    given = sorted((one for one in sorts if one["value"] is not None), key=lambda one: -one["n"])
+    found = [Lived(both("All"), precision.short(told["total"]))]
+    for one in given[:PRECISIONS]:
+        name = kind_name(one["name"]) if one["name"] in KINDS else _same(one["name"])
+        found.append(Lived(name, precision.short(one)))
+    return tuple(found), len(sorts) - len(given)
+
+
 def _shares(ratios: Sequence[Mapping[str, Any]]) -> tuple[Share, ...]:
     """The largest illegal areas of the period first; then all together where every one can be divided."""
     ranked = sorted(ratios, key=lambda one: (-one["illegal_m2"], one["district_code"], one["year"]))
@@ -333,5 +351,6 @@ def shown(page: StatsPage, case_href: Callable[[str], str] = lambda number: f"ca
         "case_href": case_href,
         "near": NEAR_PERCENT,
         "limit": LIMIT_PERCENT,
+        "least": precision.LEAST,
         "form": False,
     }

@@ -48,6 +48,14 @@ class Verdicts:
 
 
 @dataclass(frozen=True)
+class Lived:
+    """How often flags of one sort were right (``precision.short``)."""
+
+    name: Text
+    said: str
+
+
+@dataclass(frozen=True)
 class Share:
     """illegal ÷ (illegal + lawful) farmland taken by construction. lawful_mu, ratio: None = not given."""
 
@@ -65,7 +73,8 @@ class StatsPage:
     """scope: whose. mark: of the signed or last head. intact: None = not checked. lines, total and what is drawn by
     month or verdict: of the patches found in the period, without ``dismissed`` ones. in_hand, ages, overdue, late: of
     all that is open today, whenever found, older_open of it before the period. seen: (observed, farmland) m² of the
-    runs in the period. by: of ``stats_page.BY``. months_before: patches found before the months drawn."""
+    runs in the period. by: of ``stats_page.BY``. months_before: patches found before the months drawn. lived: of all
+    flags and of each kind, method and district with enough verdicts. too_few: how many of those have not enough."""
 
     scope: Text | str
     since: date
@@ -95,3 +104,5 @@ class StatsPage:
     shares: tuple[Share, ...]
     seen: tuple[float, float]
     runs: int
+    lived: tuple[Lived, ...]
+    too_few: int

@@ -62,6 +62,8 @@ LABELS: Mapping[str, str] = {
     "max_days": "oldest (days)",
     "check_median_days": "finding to check, median (days)",
     "close_median_days": "finding to closing, median (days)",
+    "precision": "precision as verified on the ground",
+    "by_method": "by method",
     "illegal_m2": "farmland taken illegally (m²)",
     "unrectified_m2": "of it not put right (m²)",
     "lawful_m2": "farmland taken lawfully (m²)",

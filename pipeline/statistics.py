@@ -21,6 +21,7 @@ import numpy as np
 from geodata.area import M2_PER_MU
 from geodata.days import BEIJING
 from geodata.words import Text, both
+from pipeline import precision
 from pipeline.statistic_words import LABELS
 
 LARGE_M2 = 100 * M2_PER_MU
@@ -77,14 +78,16 @@ def statistics(
 
     construction_m2: (district_code, year) → m² of farmland lawfully taken by new construction, as the office counts
     it. JSON values: "total" and lists "by_district", "by_township", "by_kind", "by_status", "by_verdict", "by_month",
-    each a partition of the total; "farmland_ratio" by district and whole year, of the years that the period touches.
+    each a partition of the total; "farmland_ratio" by district and whole year, of the years that the period touches;
+    "precision" as of ``precision.lived``.
     A rate is {"numerator", "denominator", "value"}.
     """
-    table, illegal = _Table(today), _Illegal()
+    table, illegal, verified = _Table(today), _Illegal(), precision.Verified()
     for row in rows:  # once: they may come from a ledger that is larger than the memory
         illegal.add(row)
         if _within(_day(row.get("found_at")), since, until):
             table.add(row)
+            verified.add(row, precision.right(row))
     found: dict[str, Any] = {
         "today": today.isoformat(),
         "since": since.isoformat() if since else None,
@@ -98,6 +101,7 @@ def statistics(
         for ratio in illegal.ratios(construction_m2 or {})
         if (since is None or ratio["year"] >= since.year) and (until is None or ratio["year"] <= until.year)
     ]
+    found["precision"] = verified.told()
     return found
 
 

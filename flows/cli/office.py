@@ -20,6 +20,7 @@ from flows.reminding import sent
 from geodata.area import mu
 from geodata.errors import InputError
 from geodata.words import language, tr
+from pipeline import precision
 from pipeline.cases.case import Stage, Status
 from pipeline.cases.rows import on_day
 from pipeline.construction import construction as read
@@ -91,6 +92,7 @@ def stats(since: date | None, until: date | None, by: str, construction: Path | 
     click.echo(label(f"by_{by}")[language()])
     for group in found[f"by_{by}"]:
         click.echo("  " + _group(group, by))
+    _precision(found["precision"])
     _ratio(found["farmland_ratio"])
 
 
@@ -120,6 +122,18 @@ def _group(group: Mapping[str, Any], by: str) -> str:
     counts = "  ".join(f"{label(k)[language()]} {group[k]}" for k in ("found", "violation", "closed", "overdue"))
     rates = f"{label('close_rate')[language()]} {shown(group['close_rate'])}"
     return f"{key}{name or '–'}  {counts}  {mu(group['farmland_gross_m2']):,.2f} 亩  {rates}"
+
+
+def _precision(told: Mapping[str, Any]) -> None:
+    """Of all flags, then by district, method and kind; nothing where nothing was verified."""
+    if not told["total"]["n"]:
+        return
+    click.echo(f"{label('precision')[language()]}: {precision.shown(told['total'])[language()]}")
+    for group in precision.GROUPS:
+        click.echo(label(f"by_{group}")[language()])
+        for one in told[f"by_{group}"]:
+            name = kind_name(one["name"])[language()] if one["name"] in KINDS else one["name"]
+            click.echo(f"  {name or '–'}  {precision.shown(one)[language()]}")
 
 
 def _ratio(ratios: Sequence[Mapping[str, Any]]) -> None:

@@ -26,6 +26,7 @@ from maps.gather import CHIP_PX, Gathered
 from maps.portal.access import NotThere, Person
 from maps.portal.checks import last_check
 from maps.portal.office import Office
+from maps.portal.shelf import shelf_of
 from maps.publish import Surroundings
 from pipeline.cases import tables
 from pipeline.cases.case import Case
@@ -64,6 +65,7 @@ def page_of(office: Office, person: Person, case: Case, events: Sequence[Event],
         rules=office.rules,
         gates=lambda of, one: _gates(office, person, of.number, one.id),
         named=True,
+        lived=shelf_of(office).lived(),
     )
     view = next((one for one in page.parts if part and one.id == part), None)
     return page if view is None else replace(page, next=view.next, status=view.status)

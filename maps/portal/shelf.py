@@ -14,6 +14,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -25,6 +26,7 @@ from maps.gather import Gathered
 from maps.overview_cases import Columns
 from maps.portal.access import Person
 from maps.portal.office import Office
+from pipeline import precision
 from pipeline.cases import tables
 from pipeline.cases.database import reading
 from pipeline.cases.slim import changed
@@ -132,6 +134,17 @@ class Shelf:
             return every
         mine = [u for u in every if u.code.startswith(person.districts)]
         return mine or [u for u in every if any(code.startswith(u.code) for code in person.districts)]
+
+    def lived(self) -> dict[str, Any]:
+        """Precision as verified on the ground (``precision.lived``), of the whole office whoever asks: it tells of
+        the flags and of no case, and one district alone has few verdicts."""
+        head = self.refresh()
+
+        def counted() -> dict[str, Any]:
+            return precision.lived(self.rows.values(), itemgetter("right"))
+
+        told: dict[str, Any] = self._kept(("ready", head, "lived"), counted)
+        return told
 
     def _newest_run(self) -> _Runs:
         """The inspections of the newest run, the newest last."""

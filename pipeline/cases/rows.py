@@ -45,6 +45,7 @@ def _found(case: Case) -> dict[str, Any]:
         "geometry": ground["geometry"],
         "before_id": flag["change"]["before_id"],
         "after_id": flag["change"]["after_id"],
+        "method": flag["change"]["method"],
         "before_at": flag["before_at"],
         "after_at": flag["after_at"],
         "found_at": case.found_at.isoformat(),

@@ -14,12 +14,14 @@ import sqlalchemy as sa
 from pipeline.cases import tables
 from pipeline.cases.database import reading
 from pipeline.cases.ledger import Ledger
+from pipeline.precision import right
 
 COLUMNS = (
     *("number", "status", "stage", "kind", "urgency", "district_code", "township_code"),
     *("due_at", "relapses", "found_at"),
 )
-TEXTS = ("district_name", "township_name", "village_name", "closed_at", "after_id")
+TEXTS = ("district_name", "township_name", "village_name", "closed_at", "after_id", "method")
+JUDGED = ("verdict", "verdict_sub")
 FIGURES = ("lon", "lat", "patch_m2", "basic_farmland_m2", "restored_m2")
 
 
@@ -38,7 +40,8 @@ def changed(ledger: Ledger, seq: int = 0, hash: str = "") -> Changed:
     """Rows of the cases that changed after event ``seq``, in one look at the ledger.
 
     Keys: ``COLUMNS``, ``TEXTS`` and ``FIGURES``, as ``rows.case_row`` has them; ``proceeding``, the state of the
-    latest one or None; ``parts``, the status of each part of a case that was split, else (). All cases come where the
+    latest one or None; ``right``, as ``precision.right`` says; ``parts``, the status of each part of a case that was
+    split, else (). All cases come where the
     event ``seq`` no longer has that hash (another ledger lies there by now, or an older copy of it).
     """
     events = tables.events.c
@@ -61,7 +64,7 @@ def changed(ledger: Ledger, seq: int = 0, hash: str = "") -> Changed:
 def _query(dialect: str) -> sa.Select[Any]:
     """The few values out of the stored row, read where it lies: the rest of it is long."""
     row = tables.cases.c.row
-    names = (*TEXTS, *FIGURES, "proceeding", "parts")
+    names = (*TEXTS, *FIGURES, *JUDGED, "proceeding", "parts")
     if dialect == "postgresql":
         whole = sa.cast(row, sa.JSON)
         picked: sa.ColumnElement[Any] = sa.cast(sa.func.json_build_array(*(whole[name] for name in names)), sa.Text)
@@ -72,7 +75,8 @@ def _query(dialect: str) -> sa.Select[Any]:
 
 def _row(found: Any) -> dict[str, Any]:
     *plain, picked = found
-    *few, proceeding, parts = json.loads(picked)
+    *few, verdict, sub, proceeding, parts = json.loads(picked)
     row = dict(zip((*COLUMNS, *TEXTS, *FIGURES), (*plain, *few), strict=True))
     state = proceeding["status"] if proceeding else None
-    return {**row, "proceeding": state, "parts": tuple(part["status"] for part in parts)}
+    was_right = right({**row, "verdict": verdict, "verdict_sub": sub, "parts": parts})
+    return {**row, "proceeding": state, "right": was_right, "parts": tuple(part["status"] for part in parts)}

@@ -178,6 +178,10 @@ def test_statistics_with_the_ratio(run, tmp_path):
     assert run("stats", "--from", "2026-12-01", "--json").json["total"]["found"] == 0
     text = run("stats", "--by", "township", lang="zh").out
     assert "430321101 示意镇" in text
+    assert [(one["name"], one["right"], one["n"]) for one in found.json["precision"]["by_district"]] == [
+        ("湘潭县", 1, 1)
+    ]
+    assert "准确率（以实地核查为准）: 核实不足 20 个，暂不给准确率（已核实 1 个）" in text
     for wrong in ("a,b\n1,2\n", "XZQDM,年份,面积(亩)\n430321,2026,many\n"):
         (tmp_path / "wrong.csv").write_text(wrong)
         assert run("stats", "--construction", tmp_path / "wrong.csv").code == 2

@@ -14,6 +14,7 @@ from maps import assets, case_map, chips
 from maps.case_parts import CasePage
 from maps.case_story import area, case_page
 from maps.style import Frame
+from pipeline import precision
 from pipeline.cases.case import Status
 from pipeline.cases.events import SYSTEM
 from pipeline.cases.ledger import Ledger
@@ -398,6 +399,27 @@ def test_page_is_light_and_asks_nothing_of_the_network() -> None:
     html = case_map.render(the_page(), "zh")
     assert assets.outside_references(html.replace("http://www.w3.org", "")) == []
     assert len(html.encode()) < 60_000
+
+
+def verdicts(right: int, wrong: int, **given) -> list[dict]:
+    row = {"after_id": "s3", "kind": "construction", "method": "irmad", "district_code": "430321", **given}
+    return [row | {"verdict": "violation"}] * right + [row | {"verdict": "false_change"}] * wrong
+
+
+def test_how_often_such_flags_were_right_is_said_from_twenty_verdicts_on() -> None:
+    case = made.case()
+    told = {"kind": case.flags[0]["kind"], "district_code": case.district_code, "district_name": "丙潭县"}
+    few = the_page(lived=precision.lived(verdicts(15, 4, **told)))
+    assert [one["zh"] for one in few.precision] == ["同类图斑：核实不足 20 个，暂不给准确率（已核实 19 个）。"]
+    rows = verdicts(16, 4, **told) + verdicts(0, 20, **told | {"kind": "pond"})
+    html = case_map.render(the_page(lived=precision.lived(rows)))
+    found = re.findall(r"data-precision>([^<]*)<", html)
+    assert found == [
+        "同类图斑：已核实 20 个，属实 16 个：准确率 80%（95% 区间 58%–92%）。",
+        "irmad 方法的图斑：已核实 40 个，属实 16 个：准确率 40%（95% 区间 26%–55%）。",
+        "丙潭县的图斑：已核实 40 个，属实 16 个：准确率 40%（95% 区间 26%–55%）。",
+    ]
+    assert case_map.render(the_page()).count("暂不给准确率") == 1
 
 
 def test_both_languages_find_the_same_files() -> None:

@@ -111,3 +111,16 @@ def test_nothing_at_all_is_said_as_such() -> None:
     html = stats_page.render(told, Frame(stats_page.PATH, "zh", "丙潭县", None, None, assets.names()))
     assert "这一时段没有发现图斑" in html
     assert "未观测不等于无变化" in html
+
+
+def test_the_sheet_says_how_often_flags_were_right_by_ground_checks() -> None:
+    now = {"found_at": "2026-03-02T02:00:00+00:00", "method": "irmad", "kind": "construction", "verdict_sub": "",
+           "parts": [], "after_id": "s2"}  # fmt: skip
+    rows = made(24, **now, verdict="lawful")
+    rows = [row | {"verdict": "false_change"} if n % 4 == 0 else row for n, row in enumerate(rows)]
+    told = stats_page.stats_page(rows, scope="x", today=TODAY, made_at=invented_rows.NOW)
+    assert [one.name["en"] for one in told.lived] == ["All", "suspected building", "irmad"]
+    html = stats_page.render(told, Frame(stats_page.PATH, "zh", "丙潭县", None, None, assets.names()))
+    assert html.count("75% (55–88, 18/24)") == 3
+    assert f"核实不足 20 个不给：{told.too_few} 个类型、方法或县区" in html
+    assert told.too_few == len({row["district_code"] for row in rows}) > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.cases.events import Kind
 from pipeline.cases.ledger import Ledger
 from pipeline.cases.slim import COLUMNS, FIGURES, TEXTS, changed
+from pipeline.precision import right
 from tests.pipeline.cases import lives
 from tests.pipeline.cases.lives import OFFICER
 
@@ -26,7 +27,9 @@ def test_values_are_those_of_the_whole_rows(tmp_path) -> None:
     for row in found.rows:
         full = whole[row["number"]]
         told = {name: full[name] for name in (*COLUMNS, *TEXTS, *FIGURES)}
-        assert row == told | {"proceeding": full["proceeding"] and full["proceeding"]["status"], "parts": ()}
+        state = full["proceeding"] and full["proceeding"]["status"]
+        assert row == told | {"proceeding": state, "parts": (), "right": right(full)}
+    assert [row["right"] for row in found.rows].count(True) == 1
 
 
 def test_of_a_split_case_the_status_of_each_part(tmp_path) -> None:
