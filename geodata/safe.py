@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from geodata import errors
 from geodata.errors import GengXunError, UnreadableFile, WorkError
 
 # Drivers that read other files, call out, or have no place here. What stays: GTiff, COG, JP2,
@@ -143,7 +144,7 @@ def in_child(
             elif word == "result":
                 return value
             elif word == "error":
-                raise value
+                raise _error(*value)
     finally:
         timer.cancel()
         child.kill()
@@ -198,11 +199,25 @@ def serve() -> None:
             kwargs["progress"] = lambda share: send("progress", share)
         send("result", getattr(sys.modules[module], name)(*args, **kwargs))
     except GengXunError as error:
-        send("error", error)
+        send("error", _parts(error))
     except MemoryError:
         os._exit(1)  # the parent says the sentence
     except Exception as error:  # a defect of ours or of a library: told apart from the user's mistake
-        send("error", WorkError("{what}: {error}", what=function, error=f"{type(error).__name__}: {error}"))
+        told = WorkError("{what}: {error}", what=function, error=f"{type(error).__name__}: {error}")
+        send("error", _parts(told))
+
+
+def _parts(error: GengXunError) -> tuple[str, str, dict[str, object]]:
+    """Plain values: libraries that are there by chance (tblib, by way of Dask) change how exceptions are pickled."""
+    return type(error).__name__, error.msgid, error.fields
+
+
+def _error(kind: str, msgid: str, fields: dict[str, object]) -> GengXunError:
+    """The error again; a child that names none of ours has failed at its work."""
+    found = getattr(errors, kind, None)
+    if isinstance(found, type) and issubclass(found, GengXunError):
+        return found(msgid, **fields)
+    return WorkError(msgid, **fields)
 
 
 def _limit(limits: Limits) -> None:
