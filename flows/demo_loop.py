@@ -71,7 +71,8 @@ class Loop(People):
     def inspect(self) -> None:
         with self.office.ledger.lease("inspect") as lease:
             pairs, _ = self._inspect.choose(self.office, None, None)
-            self.looked += [self._inspect.look(self.office, pair, None, lease) for pair in pairs]
+            way = self._inspect.asked(self.office, None, None)
+            self.looked += [self._inspect.look(self.office, pair, way, lease) for pair in pairs]
 
     def recheck(self, scene: str) -> None:
         """As ``flows.recheck.run`` does, of the parts under one new scene; how scenes lie to each other is measured

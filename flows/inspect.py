@@ -7,6 +7,7 @@ transaction, and the ledger's lease keeps two runs apart. Retries are for readin
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -20,8 +21,8 @@ from flows.report import Looked, Refused, artifacts, notes, say, summary
 from flows.settings import Workspace, open_workspace
 from geodata.days import BEIJING, day_of
 from geodata.editions import LayersOnDay
-from geodata.errors import GengXunError
-from geodata.words import Text, tr
+from geodata.errors import GengXunError, InputError
+from geodata.words import LANGUAGES, Text, both, tr
 from pipeline import detect, pairing, triage
 from pipeline.cases.events import SYSTEM
 from pipeline.cases.ledger import Lease, Recorded
@@ -51,14 +52,22 @@ PURE: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 
 @flow(name="inspect", persist_result=False, validate_parameters=True)
 def inspect(
-    workspace: Path, before: str | None = None, after: str | None = None, method: str | None = None
+    workspace: Path,
+    before: str | None = None,
+    after: str | None = None,
+    method: str | None = None,
+    model: str | None = None,
 ) -> dict[str, Any]:
-    """One pair, or every new scene against its best earlier one. Returns the document of ``inspect --json``."""
+    """One pair, or every new scene against its best earlier one. Returns the document of ``inspect --json``.
+
+    model: path of the user's own.
+    """
     office = open_workspace(workspace)
+    way = asked(office, method, model)
     waiting = tr("another inspection is running; waiting for it")
     with office.ledger.lease("inspect", on_wait=lambda holder: say(f"{waiting} ({holder})")) as lease:
         pairs, alone = choose(office, before, after)
-        done = [look(office, pair, method, lease) for pair in pairs]
+        done = [look(office, pair, way, lease) for pair in pairs]
     return summary([d for d in done if isinstance(d, Looked)], [d for d in done if isinstance(d, Refused)], alone)
 
 
@@ -77,11 +86,37 @@ def choose(office: Workspace, before: str | None, after: str | None) -> tuple[li
     return pairing.pairs(scenes, done), [text for _, text in pairing.alone(scenes, done)]
 
 
-def look(office: Workspace, pair: Pair, method: str | None, lease: Lease) -> Looked | Refused:
+@dataclass(frozen=True, eq=False)
+class Way:
+    """How pairs are compared. name: of a method, None = by bands and pixel size. own: the user's model. standing: it
+    is that of the settings, for the pairs it fits; others are compared without it, which is said (``notes``)."""
+
+    name: str | None
+    own: detect.Brought | None = None
+    standing: bool = False
+    notes: tuple[Text, ...] = ()
+
+    def without(self, error: InputError) -> Way:
+        why = {lang: tr(error.msgid, lang, **error.fields) for lang in LANGUAGES}
+        return Way(None, notes=(both("Compared without the model: {why}", why=why),))
+
+
+def asked(office: Workspace, method: str | None, model: str | None) -> Way:
+    """As said on the command line, else by the settings. Raises: InputError."""
+    told = office.settings.inspect
+    if model is not None:
+        return Way(method, detect.brought(model))
+    if told.model:
+        own = detect.brought(str(office.root / told.model))
+        if (method or told.method or own.name) == own.name:
+            return Way(None, own, standing=True)
+    return Way(method or told.method or None)
+
+
+def look(office: Workspace, pair: Pair, way: Way, lease: Lease) -> Looked | Refused:
     """One pair: compare, overlay, judge, record. The same inputs as before are not computed again."""
-    name = method or office.settings.inspect.method or None
     bands = detect.pair_bands(pair.before.bands, pair.after.bands)
-    chosen, reason = detect.choose(bands.names, pair.before.gsd_m, name, pair.after.platform)
+    chosen, reason = detect.choose(bands.names, pair.before.gsd_m, way.name, pair.after.platform, way.own)
     day = pair.after.acquired_at.astimezone(BEIJING).date()
     layers = office.editions.on(day)
     settings = {
@@ -102,9 +137,12 @@ def look(office: Workspace, pair: Pair, method: str | None, lease: Lease) -> Loo
     if known:
         return Looked(pair, known, already=True)
     try:
-        inspection, flags = examine(office, pair, (chosen.name, reason), layers, settings, id)
+        inspection, flags = examine(office, pair, (way.own or chosen.name, reason), layers, settings, id)
     except GengXunError as error:
+        if way.standing and isinstance(error, InputError):
+            return look(office, pair, way.without(error), lease)
         return Refused(pair, error)
+    inspection = replace(inspection, notes=(*way.notes, *inspection.notes))
     recorded = record(office, whole(inspection), whole(flags), lease)
     artifacts(recorded.inspection, pair)
     return Looked(pair, recorded.inspection, recorded.already, tuple(recorded.new), tuple(recorded.seen_again))
@@ -121,22 +159,22 @@ def held(layers: LayersOnDay) -> dict[str, list[str]]:
 def examine(
     office: Workspace,
     pair: Pair,
-    method: tuple[str, Text],
+    method: tuple[str | detect.Brought, Text],
     layers: LayersOnDay,
     settings: Mapping[str, Any],
     id: str,
 ) -> tuple[Inspection, list[Flag]]:
-    """The pure way from two scenes to flags, its reading steps as tasks. method: its name, and why this one.
+    """The pure way from two scenes to flags, its reading steps as tasks.
 
-    Raises: GengXunError.
+    method: its name or the user's own, and why this one. Raises: GengXunError.
     """
-    name, reason = method
+    way, reason = method
     timings = steps.Timings()
     days = f"{day_of(pair.before.acquired_at)} → {day_of(pair.after.acquired_at)}"
     with step(f"{days} {tr('aligning')}") as progress, timings("align"):
         alignment = align_task(office, whole(pair), settings["max_shift_px"], progress)
     with step(f"{days} {tr('comparing')}") as progress, timings("detect"):
-        compared = detect_task(office, whole(pair), name, whole(alignment), settings["min_area_m2"], progress)
+        compared = detect_task(office, whole(pair), whole(way), whole(alignment), settings["min_area_m2"], progress)
     with step(f"{days} {tr('overlaying')}") as progress, timings("overlay"):
         laid = overlay_task(whole(compared), whole(pair), whole(layers), progress)
     with timings("triage"):
@@ -160,7 +198,7 @@ def examine(
         funnel=funnel(compared.traced.too_small, outcomes, (), flags),
         outcomes=tuple(outcomes),
         timings_s=timings.seconds,
-        notes=tuple(notes(pair, alignment, layers, laid, flags)),
+        notes=(*compared.model.report.get("notes", ()), *notes(pair, alignment, layers, laid, flags)),
     )
     return inspection, flags
 

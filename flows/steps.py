@@ -16,7 +16,7 @@ import numpy as np
 from flows.settings import Workspace
 from geodata.area import area_m2
 from geodata.editions import LayersOnDay
-from pipeline import align, changes, detect, overlay, seen, triage
+from pipeline import align, changes, detect, heights, overlay, seen, triage
 from pipeline.align import Alignment
 from pipeline.changes import Traced
 from pipeline.detect.protocol import Model
@@ -58,13 +58,20 @@ def measure(office: Workspace, pair: Pair, limit_px: float, progress: Progress) 
 
 
 def compare(
-    office: Workspace, pair: Pair, method: str, alignment: Alignment, min_area_m2: float, progress: Progress
+    office: Workspace,
+    pair: Pair,
+    method: str | detect.Brought,
+    alignment: Alignment,
+    min_area_m2: float,
+    progress: Progress,
 ) -> Compared:
-    """Fit, score window by window, trace; each pixel is read once after the sample."""
+    """Fit, score window by window, trace; each pixel is read once after the sample. method: its name, or the
+    user's own."""
     catalog, grid = office.catalog, pair.before.geobox
     shift = (alignment.dx_m, alignment.dy_m)
     with catalog.pixels(pair.before) as before, catalog.pixels(pair.after, onto=grid, shift_m=shift) as after:
-        model = detect.fit(before, after, method=method, progress=lambda share: progress(share * 0.3))
+        way = {"method": method} if isinstance(method, str) else {"own": method}
+        model = detect.fit(before, after, **way, progress=lambda share: progress(share * 0.3))
         quality = QualityGrid(grid)
         strips = scored(before, after, model, progress=lambda share: progress(0.3 + share * 0.7))
         traced = changes.trace(
@@ -75,6 +82,7 @@ def compare(
             after_id=pair.after.id,
             min_area=min_area_m2 or None,
         )
+        traced = heights.told(traced, before, after, model)
     cell_m2 = float(area_m2(np.array([grid.extent.geom], dtype=object), str(grid.crs))[0]) / (grid.width * grid.height)
     return Compared(model, traced, quality, round(traced.tally["clear"] * cell_m2, 2))
 

@@ -40,13 +40,23 @@ class Spectra:
     ring_after: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class Rise:
+    """Of a surface: median over the patch, below 0 where it sank; and the standard deviation of the difference of
+    both models around it where nothing changed."""
+
+    height_m: float
+    noise_m: float
+
+
 @dataclass(frozen=True, eq=False)
 class Change:
     """A patch that differs between two scenes.
 
     geometry: Polygon with its holes, in ``crs`` (BEFORE's grid; None where there is no georeference).
     score: mean of the patch's pixels, 0 to 1. edge_unseen: share of its outline that touches
-    pixels not jointly clear, 0 to 1. area_m2: by the survey's formula, None without a CRS.
+    pixels not jointly clear, 0 to 1. area_m2: by the survey's formula, None without a CRS. rise: None unless
+    heights were compared.
     """
 
     geometry: BaseGeometry
@@ -60,6 +70,7 @@ class Change:
     area_m2: float | None
     edge_unseen: float
     spectra: Spectra
+    rise: Rise | None = None
 
 
 @dataclass(frozen=True)

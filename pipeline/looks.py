@@ -187,6 +187,11 @@ def kind_of(looks: Looks, gsd_m: float) -> tuple[str, float]:
     return "crop", 0.0
 
 
+def by_height(height_m: float) -> tuple[str, float]:
+    """(kind, evidence 0 to 1) of ground whose surface rose or sank: what it is a height alone does not tell."""
+    return "other", _ramp(abs(height_m), 0.5, 2.5)
+
+
 def _green_kind(looks: Looks) -> tuple[str, float]:
     """Green now: a crop, unless it shines through plastic, or stands darker and rougher than any crop around."""
     now, ring = looks.after, looks.ring_after

@@ -21,7 +21,7 @@ from pipeline.cases.law import Rules
 from pipeline.cases.law import rules as rules_of
 from pipeline.changes import BandStatistics, Change
 from pipeline.flags import Flag, Reason, flag_id
-from pipeline.looks import SAME_AS_RING, Looks, kind_of, look
+from pipeline.looks import SAME_AS_RING, Looks, by_height, kind_of, look
 from pipeline.overlay import Occupied
 from pipeline.plain import rounded, to_plain
 
@@ -151,7 +151,7 @@ def triage(
     gsd_m: of the coarser scene. layers: all that were overlaid. rules: None = in force on AFTER's day.
     """
     looks = look(change.spectra, statistics, occupied.geometry, gsd_m)
-    kind, evidence = kind_of(looks, gsd_m)
+    kind, evidence = kind_of(looks, gsd_m) if change.rise is None else by_height(change.rise.height_m)
     facts = Facts(
         change=change,
         occupied=occupied,

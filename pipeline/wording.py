@@ -11,6 +11,7 @@ from geodata.layers import Kind, Layer
 from geodata.words import Text, both
 
 if TYPE_CHECKING:
+    from pipeline.changes import Rise
     from pipeline.triage import Facts
 
 Sentence = tuple[Text, Text]
@@ -148,7 +149,8 @@ def _labels(facts: Facts, kind: Kind) -> Text:
 
 def reasons(facts: Facts) -> list[Sentence]:
     """At most four, the weightiest first."""
-    said = [_farmland(facts), _basic_farmland(facts), _kind(facts), _vegetation(facts), _detected(facts)]
+    seen = [_kind(facts), _vegetation(facts)] if facts.change.rise is None else [_rise(facts, facts.change.rise)]
+    said = [_farmland(facts), _basic_farmland(facts), *seen, _detected(facts)]
     return [s for s in said if s is not None][:MOST_REASONS]
 
 
@@ -177,6 +179,19 @@ def _basic_farmland(facts: Facts) -> Sentence | None:
         ratio=100 * facts.rules.criminal_ratio(net, facts.occupied.farmland_net_m2),
         basic=mu(facts.rules.criminal_basic_farmland_m2),
         other=mu(facts.rules.criminal_farmland_m2),
+    )
+
+
+def _rise(facts: Facts, rise: Rise) -> Sentence:
+    up = rise.height_m > 0
+    return both("Surface rose") if up else both("Surface sank"), both(
+        "Rose by {height:.1f} m (noise {noise:.2f} m) from {from_day} to {to_day}."
+        if up
+        else "Sank by {height:.1f} m (noise {noise:.2f} m) from {from_day} to {to_day}.",
+        height=abs(rise.height_m),
+        noise=rise.noise_m,
+        from_day=day(facts.before_at),
+        to_day=day(facts.after_at),
     )
 
 
@@ -258,7 +273,15 @@ def _detected(facts: Facts) -> Sentence:
 
 def doubts(facts: Facts) -> list[Sentence]:
     """What may be wrong."""
-    said = [_outline(facts), _one_scene(facts), _quality(facts), _season(facts), _flooded(facts), _small(facts)]
+    said = [
+        _outline(facts),
+        _one_scene(facts),
+        _height_alone(facts),
+        _quality(facts),
+        _season(facts),
+        _flooded(facts),
+        _small(facts),
+    ]
     said += [_partly(facts, Kind.APPROVED), _partly(facts, Kind.FACILITY), _uncovered(facts), _double(facts)]
     parts = {(layer.kind, layer.edition): layer for layer in facts.layers}  # an edition may come in several files
     return [s for s in said if s is not None] + [s for layer in parts.values() for s in _edition(facts, layer)]
@@ -275,6 +298,14 @@ def _outline(facts: Facts) -> Sentence:
 
 def _one_scene(facts: Facts) -> Sentence:
     return both(ONE_SCENE), both("Seen on {day} alone; a second clear image makes it surer.", day=day(facts.after_at))
+
+
+def _height_alone(facts: Facts) -> Sentence | None:
+    if facts.change.rise is None:
+        return None
+    return both("Height alone"), both(
+        "Two surface models were compared: crops, trees and heaps rise as buildings do; an image tells what it is."
+    )
 
 
 def _quality(facts: Facts) -> Sentence | None:

@@ -19,6 +19,21 @@ from geodata.words import language, tr
 from pipeline.cases.table import role_name
 
 
+def _model(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Its absolute path. Raises: UnreadableFile."""
+    from geodata.safe import local_file
+
+    return None if value is None else str(local_file(value))
+
+
+MODEL = click.option(
+    "--model",
+    callback=_model,
+    metavar="FILE",
+    help=tr("A change network of your own: net.onnx, with its card net.toml beside it."),
+)
+
+
 @click.command(
     cls=Command,
     help=tr(
@@ -31,11 +46,23 @@ from pipeline.cases.table import role_name
 @click.option("--out", required=True, type=click.Path(), metavar="DIR", help=tr("Folder for the three results."))
 @click.option(
     "--method",
-    help=tr("multispectral, irmad, highres or logratio; left out: chosen by the bands and their pixel size."),
+    help=tr(
+        "multispectral, irmad, highres, logratio, height (two surface models) or onnx (with --model);"
+        " left out: chosen by the bands and their pixel size."
+    ),
 )
+@MODEL
 @BANDS
 @JSON
-def detect(before: str, after: str, out: str, method: str | None, bands: tuple[str, ...] | None, as_json: bool) -> None:
+def detect(
+    before: str,
+    after: str,
+    out: str,
+    method: str | None,
+    model: str | None,
+    bands: tuple[str, ...] | None,
+    as_json: bool,
+) -> None:
     from geodata.safe import in_child, local_file
 
     paths = [str(local_file(path)) for path in (before, after)]
@@ -50,10 +77,13 @@ def detect(before: str, after: str, out: str, method: str | None, bands: tuple[s
             about=f"{before}, {after}",
             progress=progress,
             method=method,
+            model=model,
             bands=bands,
         )
     if as_json:
         return emit(found)
+    for note in found["notes"]:
+        say(note[language()])
     click.echo(
         tr(
             "{changes} changes ({method}: {reason}; threshold {threshold}), {share} of the image compared: {path}",
@@ -65,6 +95,19 @@ def detect(before: str, after: str, out: str, method: str | None, bands: tuple[s
             path=target,
         )
     )
+    if "noise_m" in found:
+        click.echo(
+            tr(
+                "{rose} rose, {sank} sank; noise {noise:.2f} m; taken off: {offset:+.2f} m and a tilt of"
+                " {across:+.2f} m across, {down:+.2f} m down the image",
+                rose=found["rose"],
+                sank=found["sank"],
+                noise=found["noise_m"],
+                offset=found["offset_m"],
+                across=found["tilt_m"][0],
+                down=found["tilt_m"][1],
+            )
+        )
 
 
 @click.command(cls=Command, help=tr("Take in what lies in the inbox, once."))
@@ -99,14 +142,15 @@ def ingest(as_json: bool) -> None:
 @click.option(
     "--method", help=tr("As in detect; left out: gengxun.toml, else chosen by the bands and their pixel size.")
 )
+@MODEL
 @JSON
-def inspect(before: str | None, after: str | None, method: str | None, as_json: bool) -> None:
+def inspect(before: str | None, after: str | None, method: str | None, model: str | None, as_json: bool) -> None:
     office = settings.find()
-    check(office, before, after, method)
+    check(office, before, after, method, model)
     with _engine(office):
         from flows.inspect import inspect as flow
 
-        found = flow(office.root, before=before, after=after, method=method)
+        found = flow(office.root, before=before, after=after, method=method, model=model)
     if as_json:
         return emit(found)
     report(found)
@@ -143,7 +187,13 @@ def recheck(as_json: bool) -> None:
         say(line["error"])
 
 
-def check(office: settings.Workspace, before: str | None, after: str | None, method: str | None) -> None:
+def check(
+    office: settings.Workspace,
+    before: str | None,
+    after: str | None,
+    method: str | None,
+    model: str | None = None,
+) -> None:
     """Say what is wrong with the question before anything is started. Raises: InputError."""
     from pipeline import detect as methods
 
@@ -152,7 +202,7 @@ def check(office: settings.Workspace, before: str | None, after: str | None, met
     for scene_id in (before, after):
         if scene_id:
             office.catalog.scene(scene_id)
-    methods.choose(("blue", "green", "red"), name=method)
+    methods.choose(("blue", "green", "red"), name=method, own=methods.brought(model) if model else None)
 
 
 def _method(pair: dict[str, Any]) -> str:

@@ -10,23 +10,39 @@ import re
 
 from odc.geo.geobox import GeoBox
 
-from geodata.errors import InputError
+from geodata.errors import InputError, MissingOption
 from geodata.scene import Pixels
 from geodata.words import Text
-from pipeline.detect import choice
+from pipeline.detect import choice, onnxnet
+from pipeline.detect.height import Height
 from pipeline.detect.highres import HighRes
 from pipeline.detect.irmad import IRMAD
 from pipeline.detect.logratio import LogRatio
 from pipeline.detect.multispectral import Multispectral
-from pipeline.detect.protocol import Bands, Blank, Method, Model, Progress
+from pipeline.detect.protocol import Bands, Blank, Brought, Method, Model, Progress
 
-__all__ = ["METHODS", "Bands", "Blank", "Method", "Model", "Progress", "choose", "fit", "pair_bands", "pixel_m"]
+__all__ = [
+    "METHODS",
+    "Bands",
+    "Blank",
+    "Brought",
+    "Method",
+    "Model",
+    "Progress",
+    "brought",
+    "choose",
+    "fit",
+    "pair_bands",
+    "pixel_m",
+    "unnamed",
+]
 
 METHODS: dict[str, tuple[Method, int]] = {
     "multispectral": (Multispectral(), 2),
     "irmad": (IRMAD(), 2),
     "highres": (HighRes(), 3),
     "logratio": (LogRatio(), 1),
+    "height": (Height(), 1),
 }
 """name → (method, least number of bands)."""
 
@@ -34,22 +50,37 @@ _UNNAMED = re.compile(r"(band)?[\s_]*\d*", re.IGNORECASE)
 
 
 def choose(
-    bands: tuple[str, ...], gsd_m: float | None = None, name: str | None = None, platform: str = ""
+    bands: tuple[str, ...],
+    gsd_m: float | None = None,
+    name: str | None = None,
+    platform: str = "",
+    own: Brought | None = None,
 ) -> tuple[Method, Text]:
-    """The method for the common bands (``choice.by_bands``), or the one called ``name``; and why, in words.
+    """The method for the common bands (``choice.by_bands``), or the one called ``name``, or the user's ``own``; and
+    why, in words.
 
     gsd_m: ground sample distance, None = not known.
-    Raises: InputError for an unknown name or too few bands for it.
+    Raises: InputError for an unknown name, one that contradicts ``own``, or too few bands for it.
     """
+    if own is not None:
+        if name not in (None, own.name):
+            raise InputError(
+                "--method {name}: the model is for the method {own}; leave --method out, or name that one.",
+                name=name,
+                own=own.name,
+            )
+        return own, own.reason
     if name is None:
         name, reason = choice.by_bands(bands, gsd_m, platform)
-        if name not in METHODS:
-            name = "irmad" if len(bands) == 3 else "multispectral"
     else:
         reason = choice.asked()
+    if name == onnxnet.NAME:
+        raise MissingOption("--method onnx: say with --model FILE.onnx which network.")
     if name not in METHODS:
         raise InputError(
-            "--method {name}: there is no such method; known are {known}.", name=name, known=", ".join(METHODS)
+            "--method {name}: there is no such method; known are {known}.",
+            name=name,
+            known=", ".join((*METHODS, onnxnet.NAME)),
         )
     method, least = METHODS[name]
     if len(bands) < least:
@@ -60,6 +91,13 @@ def choose(
             count=len(bands),
         )
     return method, reason
+
+
+def brought(path: str) -> Brought:
+    """The user's own method in the file ``path``, told by its ending. Raises: InputError."""
+    if not path.lower().endswith(".onnx"):
+        raise InputError("{path}: is no model of a known kind; name a network that ends in .onnx.", path=path)
+    return onnxnet.read(path)
 
 
 def pair_bands(before: tuple[str, ...], after: tuple[str, ...]) -> Bands:
@@ -82,6 +120,11 @@ def pair_bands(before: tuple[str, ...], after: tuple[str, ...]) -> Bands:
     return Bands(names, first, second)
 
 
+def unnamed(names: tuple[str, ...]) -> bool:
+    """Whether none says what it shows."""
+    return not any(_named(name) for name in names)
+
+
 def _named(name: str) -> bool:
     return _UNNAMED.fullmatch(name) is None
 
@@ -93,6 +136,7 @@ def fit(
     method: str | None = None,
     gsd_m: float | None = None,
     platform: str = "",
+    own: Brought | None = None,
     progress: Progress | None = None,
 ) -> Model:
     """``choose`` and ``pair_bands`` and the method's own ``fit`` in one; both dates on one grid.
@@ -100,7 +144,7 @@ def fit(
     gsd_m: None = that of the grid. The reason of the choice stands in the model's report, ``method_reason``.
     """
     bands = pair_bands(before.bands, after.bands)
-    chosen, reason = choose(bands.names, gsd_m or pixel_m(before.geobox), method, platform)
+    chosen, reason = choose(bands.names, gsd_m or pixel_m(before.geobox), method, platform, own)
     model = chosen.fit(before, after, bands, progress)
     model.report["method_reason"] = dict(reason)
     return model

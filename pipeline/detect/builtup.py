@@ -105,6 +105,15 @@ def roles(names: Sequence[str]) -> Roles:
     return Roles(tuple(range(min(3, len(names)))), 2 if len(names) > 2 else None, 0, 3 if len(names) == 4 else None)
 
 
+def assumed(names: Sequence[str]) -> str:
+    """What ``roles`` takes bands without known names for, as "band1 red, band2 green"; empty where names tell."""
+    role = roles(names)
+    if len([name for name in names if name.lower() in ("red", "green", "blue")]) >= 2:
+        return ""
+    colours = ("red", "green", "blue")[: len(role.visible)] + ("nir",) * (role.infrared is not None)
+    return ", ".join(f"{name} {colour}" for name, colour in zip(names, colours, strict=False))
+
+
 def cue_weights(role: Roles) -> F32:
     """(cue, visible): brightness, and blueness where there is a blue band, of standardised bands."""
     count = len(role.visible)

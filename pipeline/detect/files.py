@@ -15,7 +15,8 @@ import numpy as np
 from geodata.errors import InputError, NoOverlap, WorkError
 from geodata.gpkg import write_gpkg
 from geodata.rasterfile import FilePixels, GridWriter, open_pixels
-from pipeline import align, changes, detect
+from pipeline import align, changes, detect, heights
+from pipeline.detect.height import HeightModel
 from pipeline.detect.run import UNSEEN, Scored, scored
 
 Progress = Callable[[float], None]
@@ -27,27 +28,31 @@ def detect_files(
     out_dir: str,
     *,
     method: str | None = None,
+    model: str | None = None,
     bands: tuple[str, ...] | None = None,
     limit_px: float = 3.0,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Compare two files and write the three results, all on BEFORE's grid.
+    """Compare two files and write the three results, all on BEFORE's grid. model: path of the user's own.
 
     Keys of the report: method, version, method_reason {zh, en}, bands, threshold, threshold_rule, iterations, state,
-    shift {state, dx_m, dy_m, measured_px, before_px, residual_px, …}, observed (share, 0 to 1), tally
-    {reason: pixels}, change_px, changes, changes_m2, too_small {count, area}, crs, files.
+    notes [{zh, en}], shift {state, dx_m, dy_m, measured_px, before_px, residual_px, …}, observed (share, 0 to 1), tally
+    {reason: pixels}, change_px, changes, changes_m2, too_small {count, area}, crs, files. Where heights were
+    compared also offset_m and tilt_m (across and down the image) that were taken off, noise_m, rose, sank, patches
+    [{height_m, noise_m, area_m2, area_px}] in the order of the layer.
 
     Raises: InputError (sizes differ without georeference, one CRS missing, no band in common),
     NoOverlap, WorkError (too far apart; a result cannot be written).
     """
     said = progress or (lambda share: None)
+    own_method = detect.brought(model) if model else None
     with open_pixels(before, bands=bands) as one, open_pixels(after, bands=bands) as own:
         check_grids(one, own, before, after)
         with own.onto(one.geobox) as two:
             alignment = align.measure(one, two, limit_px=limit_px, progress=lambda share: said(0.1 * share))
         with own.onto(one.geobox, (alignment.dx_m, alignment.dy_m)) as two:
-            model = detect.fit(one, two, method=method, progress=lambda share: said(0.1 + 0.1 * share))
-            strips = scored(one, two, model, progress=lambda share: said(0.2 + 0.75 * share))
+            fitted = detect.fit(one, two, method=method, own=own_method, progress=lambda share: said(0.1 + 0.1 * share))
+            strips = scored(one, two, fitted, progress=lambda share: said(0.2 + 0.75 * share))
             folder = _folder(out_dir)
             with (
                 GridWriter(folder / "score.tif", one.geobox, "float32", nodata=float("nan")) as scores,
@@ -56,14 +61,15 @@ def detect_files(
                 count = [0]
                 traced = changes.trace(
                     _written(strips, scores, decisions, count),
-                    model,
+                    fitted,
                     one.geobox,
                     before_id=Path(before).name,
                     after_id=Path(after).name,
                 )
+            traced = heights.told(traced, one, two, fitted)
             _write_patches(folder / "changes.gpkg", traced)
         said(1.0)
-        report = _report(model, alignment, traced, count[0])
+        report = _report(fitted, alignment, traced, count[0])
         return report | {"crs": None if one.geobox.crs is None else str(one.geobox.crs), "out": str(folder)}
 
 
@@ -119,6 +125,11 @@ def _write_patches(path: Path, traced: changes.Traced) -> None:
         "score": np.array([c.score for c in found], np.float64),
         "edge_unseen": np.array([c.edge_unseen for c in found], np.float64),
     }
+    if any(c.rise for c in found):
+        columns |= {
+            "height_m": np.array([c.rise.height_m for c in found if c.rise], np.float64),
+            "noise_m": np.array([c.rise.noise_m for c in found if c.rise], np.float64),
+        }
     write_gpkg(path, "changes", [c.geometry for c in found], columns, found[0].crs if found else traced.crs)
 
 
@@ -136,6 +147,7 @@ def _report(model: detect.Model, alignment: align.Alignment, traced: changes.Tra
         "threshold_rule": model.report.get("threshold_rule", ""),
         "iterations": model.report.get("iterations", 0),
         "state": model.report["state"],
+        "notes": model.report.get("notes", []),
         "shift": shift | {"tie_points": sum(point["used"] for point in points)},
         "observed": round(tally["clear"] / sum(tally.values()), 6),
         "tally": tally,
@@ -144,4 +156,20 @@ def _report(model: detect.Model, alignment: align.Alignment, traced: changes.Tra
         "changes_m2": round(sum(areas), 2) if traced.crs else None,
         "too_small": {"count": traced.too_small[0], "area": traced.too_small[1]},
         "files": ["score.tif", "change.tif", "changes.gpkg"],
+    } | _rises(model, traced)
+
+
+def _rises(model: detect.Model, traced: changes.Traced) -> dict[str, Any]:
+    """Of two surface models: what was taken off, and by how much each patch rose."""
+    if not isinstance(model, HeightModel):
+        return {}
+    found = [(c, c.rise) for c in traced.changes if c.rise]
+    return {
+        **{key: model.report[key] for key in ("offset_m", "tilt_m", "noise_m")},
+        "rose": sum(rise.height_m > 0 for _, rise in found),
+        "sank": sum(rise.height_m < 0 for _, rise in found),
+        "patches": [
+            {"height_m": rise.height_m, "noise_m": rise.noise_m, "area_m2": c.area_m2, "area_px": c.area_px}
+            for c, rise in found
+        ],
     }

@@ -22,8 +22,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geodata.scene import Pixels
+from geodata.words import both
 from pipeline import quality
-from pipeline.detect.builtup import F32, Index, Mask, Roles, Scales, blurred, coarse, cue_weights, roles, scales
+from pipeline.detect.builtup import (
+    F32,
+    Index,
+    Mask,
+    Roles,
+    Scales,
+    assumed,
+    blurred,
+    coarse,
+    cue_weights,
+    roles,
+    scales,
+)
 from pipeline.detect.irmad import harmonised
 from pipeline.detect.joint import TILE, Joint, sample
 from pipeline.detect.protocol import Bands, Blank, Progress
@@ -308,7 +321,19 @@ def _report(model: HighResModel, tiles: list[Tile], count: int, gsd_m: float | N
         "reach_px": model.scales.reach,
         **model.report,
         "change_share_of_sample": round(changed / count, 6),
+        "notes": _notes(model.bands.names),
     }
+
+
+def _notes(names: tuple[str, ...]) -> list[dict[str, str]]:
+    taken = assumed(names)
+    if not taken:
+        return []
+    return [
+        both(
+            "The bands have no names and are taken for {taken}; if that is wrong, name them with --bands.", taken=taken
+        )
+    ]
 
 
 def _without_variation(

@@ -6,14 +6,18 @@ A score is float32 in [0, 1], higher = surer change; 0.5 is where the decision i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geodata.scene import Pixels
+from geodata.words import Text
+
+if TYPE_CHECKING:
+    from pipeline.detect.joint import Joint
 
 Progress = Callable[[float], None]
 
@@ -60,6 +64,26 @@ class Model(Protocol):
         ...
 
 
+@runtime_checkable
+class Placed(Protocol):
+    """A model whose score depends on where in the image a pixel lies."""
+
+    def score_at(
+        self, before: NDArray[np.float32], after: NDArray[np.float32], clear: NDArray[np.bool_], top: int
+    ) -> NDArray[np.float32]:
+        """As ``Model.score``, of arrays that begin at row ``top`` of the image and are as wide as it."""
+        ...
+
+
+@runtime_checkable
+class Walker(Protocol):
+    """A model that goes through the image by itself, in order: what it works on are no strips."""
+
+    def walk(self, before: Pixels, after: Pixels) -> Iterator[tuple[Joint, NDArray[np.float32]]]:
+        """Rows from the top, full width, without overlap: both dates with their quality, grown; (y, x) score."""
+        ...
+
+
 class Method(Protocol):
     @property
     def name(self) -> str: ...
@@ -67,6 +91,15 @@ class Method(Protocol):
     def version(self) -> str: ...
 
     def fit(self, before: Pixels, after: Pixels, bands: Bands, progress: Progress | None = None) -> Model: ...
+
+
+class Brought(Method, Protocol):
+    """A method that the user brought along in a file; its version tells one file from another."""
+
+    @property
+    def reason(self) -> Text:
+        """Which it is, for who reads why this method was taken."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

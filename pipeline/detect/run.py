@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from geodata.scene import ROI, Pixels
 from pipeline import quality
 from pipeline.detect.joint import Joint, read, size, strip_rows
-from pipeline.detect.protocol import Model, Progress
+from pipeline.detect.protocol import Model, Placed, Progress, Walker
 
 SQUARE = 16
 """A method may work on means of squares of up to so many pixels (powers of two): no strip divides one."""
@@ -56,6 +56,12 @@ def scored(
     depend on it.
     """
     shape = size(before)
+    if isinstance(model, Walker):
+        for joint, score in model.walk(before, after):
+            yield _decided(joint, joint.quality, score)
+            if progress:
+                progress(joint.roi[0].stop / shape[0])
+        return
     rows = rows or strip_rows(before, after, len(model.bands.names))
     halo = model.halo + quality.GROWN_PX  # a mask that is grown within the surroundings
     rows = max(rows, halo)  # or the surroundings would reach beyond the neighbouring strip
@@ -103,10 +109,21 @@ def _scored(above: Joint | None, here: Joint, below: Joint | None, model: Model,
     bits = quality.grown(np.concatenate([part.quality for part in around]))
     if model.halo:
         values = [np.concatenate([getattr(p, name) for p in around], axis=1) for name in ("before", "after")]
-        score = model.score(values[0], values[1], quality.clear(bits))[inner]
+        score = _score(model, values[0], values[1], quality.clear(bits), here.roi[0].start - top)[inner]
     else:
         score = model.score(here.before, here.after, quality.clear(bits[inner]))
-    bits = bits[inner]
+    return _decided(here, bits[inner], score)
+
+
+def _score(
+    model: Model, before: NDArray[np.float32], after: NDArray[np.float32], clear: NDArray[np.bool_], top: int
+) -> NDArray[np.float32]:
+    """top: row of the image at which the arrays begin."""
+    return model.score_at(before, after, clear, top) if isinstance(model, Placed) else model.score(before, after, clear)
+
+
+def _decided(here: Joint, bits: NDArray[np.uint8], score: NDArray[np.float32]) -> Scored:
+    """bits: grown quality. NaN of a score: the method could not tell."""
     unseen = ~quality.clear(bits) | np.isnan(score)
     change = (score >= DECISION).astype(np.uint8)
     score[unseen] = np.nan

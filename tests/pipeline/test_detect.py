@@ -253,6 +253,7 @@ def test_two_pictures_without_georeference(tmp_path: Path):
     report = child(picture(tmp_path / "a.png"), picture(tmp_path / "b.png", yard=True), tmp_path / "out")
     assert json.loads(json.dumps(report))["method"] == detect.choose(("r", "g", "b"))[0].name
     assert "3 bands" in report["method_reason"]["en"]
+    assert "band1 red, band2 green, band3 blue; if that is wrong" in report["notes"][0]["en"]
     assert report["crs"] is None
     assert report["observed"] == 1
     with open_pixels(tmp_path / "out" / "change.tif") as pixels_:
