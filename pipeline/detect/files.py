@@ -67,7 +67,7 @@ def detect_files(
                     after_id=Path(after).name,
                 )
             traced = heights.told(traced, one, two, fitted)
-            _write_patches(folder / "changes.gpkg", traced)
+            _write_patches(folder / "changes.gpkg", traced, heights=isinstance(fitted, HeightModel))
         said(1.0)
         report = _report(fitted, alignment, traced, count[0])
         return report | {"crs": None if one.geobox.crs is None else str(one.geobox.crs), "out": str(folder)}
@@ -117,7 +117,7 @@ def _written(strips: Iterator[Scored], scores: GridWriter, decisions: GridWriter
         yield strip
 
 
-def _write_patches(path: Path, traced: changes.Traced) -> None:
+def _write_patches(path: Path, traced: changes.Traced, *, heights: bool) -> None:
     found = traced.changes
     columns = {
         "area_m2": np.array([np.nan if c.area_m2 is None else c.area_m2 for c in found], np.float64),
@@ -125,7 +125,7 @@ def _write_patches(path: Path, traced: changes.Traced) -> None:
         "score": np.array([c.score for c in found], np.float64),
         "edge_unseen": np.array([c.edge_unseen for c in found], np.float64),
     }
-    if any(c.rise for c in found):
+    if heights:
         columns |= {
             "height_m": np.array([c.rise.height_m for c in found if c.rise], np.float64),
             "noise_m": np.array([c.rise.noise_m for c in found if c.rise], np.float64),

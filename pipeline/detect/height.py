@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geodata.errors import InputError
 from geodata.scene import Pixels
 from pipeline import quality
 from pipeline.detect.joint import sample, size, stride
@@ -113,10 +114,16 @@ class Height:
     version: str = VERSION
 
     def fit(self, before: Pixels, after: Pixels, bands: Bands, progress: Progress | None = None) -> HeightModel | Blank:
-        chosen = Bands(bands.names[:1], bands.before[:1], bands.after[:1])
-        places, lifts = _sampled(before, after, chosen, progress)
+        """Raises: InputError where there is more than one band."""
+        if len(bands.names) != 1:
+            raise InputError(
+                "--method height: compares surface models of one band, in metres; these have {count} ({names}).",
+                count=len(bands.names),
+                names=", ".join(bands.names),
+            )
+        places, lifts = _sampled(before, after, bands, progress)
         if len(lifts) < FEWEST:
-            return Blank(chosen, "height", VERSION, {"state": "too_few_pixels", "sample": len(lifts)})
+            return Blank(bands, "height", VERSION, {"state": "too_few_pixels", "sample": len(lifts)})
         plane = fitted_plane(places, lifts)
         left = lifts - _at(plane, places)
         noise = TO_SIGMA * float(np.median(np.abs(left[_near(left)])))
@@ -131,7 +138,7 @@ class Height:
             "noise_m": round(noise, 4),
         }
         lift = np.array([np.mean(_at(plane, places))])
-        return HeightModel(chosen, plane, noise, report, np.ones(1), -lift)
+        return HeightModel(bands, plane, noise, report, np.ones(1), -lift)
 
 
 def _sampled(before: Pixels, after: Pixels, bands: Bands, progress: Progress | None) -> tuple[Array, Array]:

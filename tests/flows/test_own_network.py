@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 import rasterio
 
+from flows import settings
+from flows.inspect import asked
+from geodata.errors import InputError
 from tests.flows.ran import runner
 from tests.pipeline.nets import card, difference_net, elsewhere_net
 
@@ -52,3 +55,19 @@ def test_a_network_that_reads_other_files_is_refused(images, tmp_path: Path, mon
     assert "net.onnx: keeps weights in another file" in ran.err
     assert len(ran.err.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_the_settings_name_it_and_the_command_line_overrides(tmp_path: Path) -> None:
+    office, _ = settings.init(tmp_path / "ws")
+    toml = office.root / "gengxun.toml"
+    toml.write_text(toml.read_text(encoding="utf-8").replace('model = ""', 'model = "nets/net.onnx"'), encoding="utf-8")
+    office = settings.open_workspace(office.root)
+    with pytest.raises(InputError, match=r"net\.onnx: there is no such file"):
+        asked(office, None, None)
+    (office.root / "nets").mkdir()
+    difference_net(office.root / "nets" / "net.onnx", 60.5, card(output="classes"))
+    way = asked(office, None, None)
+    assert way.own is not None
+    assert (way.own.name, way.standing) == ("onnx", True)
+    other = asked(office, "irmad", None)
+    assert (other.name, other.own) == ("irmad", None)

@@ -10,6 +10,7 @@ import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
+from geodata.errors import InputError
 from geodata.rasterfile import GridWriter, open_pixels
 from geodata.scene import ArrayPixels
 from pipeline import detect
@@ -110,6 +111,12 @@ def test_a_band_called_dsm_is_a_height_and_a_band_without_name_is_not() -> None:
     assert choice.by_bands(("dsm",), 0.1)[0] == "height"
     assert choice.by_bands(("band1",), 0.1, "dsm")[0] == "height"
     assert choice.by_bands(("band1",), 0.1)[0] == "logratio"
+
+
+def test_an_image_of_several_bands_is_no_surface_model() -> None:
+    image = ArrayPixels(np.zeros((2, 8, 8), np.float32), GRID[:8, :8], ("red", "nir"))
+    with pytest.raises(InputError, match=r"one band, in metres; these have 2 \(red, nir\)"):
+        detect.fit(image, image, method="height")
 
 
 def test_two_models_with_nothing_in_common_tell_nothing() -> None:
