@@ -19,7 +19,7 @@ from pipeline.detect.files import detect_files
 from pipeline.detect.height import fitted_plane
 from pipeline.detect.run import scored
 
-FIELD = Path(__file__).resolve().parents[3] / "shared" / "data" / "drone_ortho_fieldimager" / "dsm.tif"
+FIELD = Path(__file__).resolve().parents[3] / "shared" / "data" / "drone_ortho_fieldimager" / "DSM"
 SIDE = 240
 HOUSE = (slice(40, 80), slice(100, 160))
 PIT = (slice(150, 180), slice(30, 70))
@@ -127,16 +127,24 @@ def test_two_models_with_nothing_in_common_tell_nothing() -> None:
 
 @pytest.mark.skipif(not FIELD.exists(), reason="../shared/data/drone_ortho_fieldimager is not here")
 def test_a_real_model_against_itself_with_noise_has_no_change(tmp_path: Path) -> None:
-    with open_pixels(FIELD, bands=("dsm",)) as pixels:
+    with open_pixels(FIELD / "1_30_dsm.tif") as pixels:
         grid = pixels.geobox
         raster = pixels.read((slice(0, grid.height), slice(0, grid.width)))
     noise = np.random.default_rng(1).normal(0, 0.1, raster.values.shape).astype(np.float32)
     moved = np.where(raster.valid, raster.values + noise + 3, -9999)
     with GridWriter(tmp_path / "later.tif", grid, "float32", nodata=-9999) as writer:
         writer.write((slice(0, grid.height), slice(0, grid.width)), moved)
-    report = detect_files(str(FIELD), str(tmp_path / "later.tif"), str(tmp_path / "out"), bands=("dsm",))
+    paths = str(FIELD / "1_30_dsm.tif"), str(tmp_path / "later.tif")
+    report = detect_files(*paths, str(tmp_path / "out"), bands=("dsm",))
     assert report["method"] == "height"
-    assert report["observed"] > 0.5
-    assert report["change_px"] < 1e-4 * report["tally"]["clear"]
-    assert report["changes"] == 0
+    assert report["observed"] > 0.9
+    assert (report["changes"], report["change_px"]) == (0, 0)
     assert report["offset_m"] == pytest.approx(3, abs=0.02)
+
+
+@pytest.mark.skipif(not FIELD.exists(), reason="../shared/data/drone_ortho_fieldimager is not here")
+@pytest.mark.parametrize("later", ["2_40", "3_70", "4_100"])
+def test_potatoes_that_grow_are_no_change(tmp_path: Path, later: str) -> None:
+    """Day 30 against days 40, 70 and 100 after planting; nothing was built."""
+    paths = str(FIELD / "1_30_dsm.tif"), str(FIELD / f"{later}_dsm.tif")
+    assert detect_files(*paths, str(tmp_path), method="height")["changes"] == 0
