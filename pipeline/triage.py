@@ -146,13 +146,38 @@ def triage(
     settings_digest: str = "",
     rules: Rules | None = None,
 ) -> Flag | Outcome:
-    """A flag, or the outcome that explains the change.
+    """A flag, or the outcome that explains the change; the arguments are those of ``facts``.
+
+    settings_digest: goes into the flag's id.
+    """
+    known = facts(change, occupied, statistics, gsd_m=gsd_m, before=before, after=after, layers=layers,
+                  quality_known=quality_known, rules=rules)  # fmt: skip
+    for reason, asked in _QUESTIONS:
+        text = asked(known)
+        if text is not None:
+            return Outcome(reason, change, occupied, text)
+    return _flag(known, settings_digest)
+
+
+def facts(
+    change: Change,
+    occupied: Occupied,
+    statistics: BandStatistics,
+    *,
+    gsd_m: float,
+    before: Seen,
+    after: Seen,
+    layers: Sequence[Layer] = (),
+    quality_known: bool = True,
+    rules: Rules | None = None,
+) -> Facts:
+    """What the change is judged by.
 
     gsd_m: of the coarser scene. layers: all that were overlaid. rules: None = in force on AFTER's day.
     """
     looks = look(change.spectra, statistics, occupied.geometry, gsd_m)
     kind, evidence = kind_of(looks, gsd_m) if change.rise is None else by_height(change.rise.height_m)
-    facts = Facts(
+    return Facts(
         change=change,
         occupied=occupied,
         looks=looks,
@@ -166,11 +191,6 @@ def triage(
         quality_known=quality_known,
         rules=rules or rules_of(after.acquired_at.astimezone(BEIJING).date()),
     )
-    for reason, asked in _QUESTIONS:
-        text = asked(facts)
-        if text is not None:
-            return Outcome(reason, change, occupied, text)
-    return _flag(facts, settings_digest)
 
 
 def season_days(one: datetime, other: datetime) -> int:
@@ -220,7 +240,10 @@ _QUESTIONS = (
     ("seasonal", _seasonal),
     ("approved", lambda facts: _explained(facts, Kind.APPROVED)),
     ("facility", lambda facts: _explained(facts, Kind.FACILITY)),
-    ("unsure", lambda facts: wording.unsure(facts, _evidence(facts), UNSURE) if _evidence(facts) < UNSURE else None),
+    (
+        "unsure",
+        lambda facts: wording.unsure(facts, evidence_of(facts), UNSURE) if evidence_of(facts) < UNSURE else None,
+    ),
 )
 
 
@@ -255,10 +278,10 @@ def _said(sentences: Sequence[tuple[Text, Text]]) -> list[Reason]:
 def _confidence(facts: Facts) -> float:
     """The evidence times the most that one scene of this grain can say of such a kind; never more than one look."""
     most = min(SUREST.get(facts.kind, 0.90), 0.90 if facts.gsd_m <= FINE_M else ONE_LOOK)
-    return min(ONE_LOOK, max(0.05, most * _evidence(facts)))
+    return min(ONE_LOOK, max(0.05, most * evidence_of(facts)))
 
 
-def _evidence(facts: Facts) -> float:
+def evidence_of(facts: Facts) -> float:
     """0.20, and up to 0.25 for the score, 0.25 for the contrast to the surroundings, 0.20 for the
     kind's own evidence, 0.10 for the size; less for what was not seen or cannot be told. 0 to 1."""
     change, looks = facts.change, facts.looks

@@ -1,9 +1,13 @@
 """What is flagged where nothing was built: ``python -m tests.benchmarks.false_alarms [DATA] [--only WORD]``.
 
-Raw change, ours by its default (aligned first, as every inspection does) beside the usual ways, over real pairs in
-which only crops, light and water changed, and over copies of one image that differ in nothing real. Printed by
-group: share of the observed pixels in per cent (mean of the pairs, and the worst), patches a km², and how much was
+First raw change: ours by its default (aligned first, as every inspection does) beside the usual ways, over real
+pairs in which only crops, light and water changed, and over copies of one image that differ in nothing real. Printed
+by group: share of the observed pixels in per cent (mean of the pairs, and the worst), patches a km², and how much was
 observed.
+
+Then what an inspection makes of the same places (``unbuilt_series``: all ground is farmland): flags a km² after a
+first look, the mean of the pairs that an inspection chooses; cases a km² of the whole series, and how many of them a
+second scene saw too, and how many are highly sure.
 """
 
 from __future__ import annotations
@@ -19,11 +23,15 @@ from numpy.typing import NDArray
 
 from geodata.rasterfile import open_pixels
 from pipeline import align, changes, detect
+from pipeline.cases.seen import confidence, scenes_that_saw
 from pipeline.detect.run import UNSEEN, Scored, scored
+from pipeline.triage import HIGH
 from tests.benchmarks.accuracy import peer
+from tests.benchmarks.inspected import inspected
 from tests.benchmarks.labelled import DATA, OBJECT_PX
 from tests.benchmarks.peers import PEERS
 from tests.benchmarks.unbuilt import Unbuilt, copies, km2, real
+from tests.benchmarks.unbuilt_series import Place, office, places
 
 
 def ours(pair: Unbuilt, method: str | None) -> tuple[float, int, float, str]:
@@ -60,13 +68,45 @@ def _patches(change: NDArray[np.bool_]) -> int:
     return int((stats[1:, cv2.CC_STAT_AREA] >= OBJECT_PX).sum())
 
 
+def flagged(place: Place, root: Path) -> str:
+    """One line: a place through its whole series."""
+    made, ground = office(place, root)
+    first = [len(one.judged) / ground for one in inspected(made) if not one.refused]
+    cases = made.ledger.cases()
+    twice = sum(len(scenes_that_saw(case)) > 1 for case in cases)
+    high = sum(confidence(case) >= HIGH for case in cases)
+    mean, worst = (float(f(first)) if first else float("nan") for f in (np.mean, np.max))
+    return (
+        f"{place.group:16} {ground:6.2f} {len(place.images):6} {len(first):5} {mean:9.2f} {worst:9.2f} "
+        f"{len(cases) / ground:9.2f} {twice / ground:9.2f} {high / ground:9.2f}"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="?", type=Path, default=DATA)
     parser.add_argument("--only", default="", help="a word of the group's name")
     parser.add_argument("--method", help="ours by this name instead of the default")
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--stage", choices=("raw", "flags", "both"), default="both")
     asked = parser.parse_args()
+    if asked.stage != "flags":
+        raw(asked)
+    if asked.stage != "raw":
+        flags(asked)
+
+
+def flags(asked: argparse.Namespace) -> None:
+    print("\nflags a km2 after a first look (mean and worst pair); cases a km2 of the whole series")
+    print(f"{'group':16} {'km2':>6} {'scenes':>6} {'pairs':>5} {'mean':>9} {'worst':>9} "
+          f"{'all':>9} {'twice':>9} {'high':>9}")  # fmt: skip
+    with tempfile.TemporaryDirectory() as held:
+        for n, place in enumerate(places(asked.data, Path(held))):
+            if place.images and asked.only in place.group:
+                print(flagged(place, Path(held) / str(n)), flush=True)
+
+
+def raw(asked: argparse.Namespace) -> None:
     found: dict[str, dict[str, list[tuple[float, float, float]]]] = {}
     with tempfile.TemporaryDirectory() as held:
         folder = Path(held)

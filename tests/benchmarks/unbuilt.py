@@ -16,6 +16,7 @@ import geodata  # noqa: F401  (guards GDAL before it is imported)
 from geodata.rasterfile import GridWriter, open_pixels
 from pipeline.changes import cell_area_m2
 
+BELGIUM = "worldcereal_s1s2_monthly", "worldcereal_belgium_s1s2_20m"
 CLEAR = 0.5
 """Share of a monthly composite that must be valid for it to be taken."""
 
@@ -36,11 +37,11 @@ def real(data: Path, folder: Path) -> Iterator[Unbuilt]:
     yield from _series("naip", sorted((data / "naip_prairie_5m").glob("*.tif"), key=lambda p: p.stem[-8:]))
     austria = data / "s2_ftw_austria_2windows" / "inference-img.tif"
     if austria.exists():
-        yield Unbuilt("austria", "2 windows", *_split(austria, folder))
+        yield Unbuilt("austria", "2 windows", *split(austria, folder))
     yield from _series("washington", sorted(data.glob("s2_cultionet_fields_wa/time_series_vars/*/evi2/*.tif")))
-    for place in ("worldcereal_s1s2_monthly", "worldcereal_belgium_s1s2_20m"):
-        yield from _series("belgium", [p for p in sorted((data / place / "tif").glob("S2_*.tif")) if _clear(p)])
-    dates = [p for p in sorted((data / "s2_chilanga_field").glob("*.tif")) if _clear(p)]
+    for place in BELGIUM:
+        yield from _series("belgium", [p for p in sorted((data / place / "tif").glob("S2_*.tif")) if clear(p)])
+    dates = [p for p in sorted((data / "s2_chilanga_field").glob("*.tif")) if clear(p)]
     yield from _series("chilanga", dates)
 
 
@@ -49,14 +50,13 @@ def _series(group: str, files: list[Path]) -> Iterator[Unbuilt]:
         yield Unbuilt(group, f"{before.stem[-8:]} {after.stem[-8:]}", before, after)
 
 
-def _clear(path: Path) -> bool:
+def clear(path: Path) -> bool:
     with open_pixels(path) as pixels:
         rows, columns = pixels.geobox.shape
-        values = pixels.read((slice(0, rows), slice(0, columns))).values
-    return bool(np.isfinite(values).all(axis=0).mean() >= CLEAR)
+        return bool(pixels.read((slice(0, rows), slice(0, columns))).valid.mean() >= CLEAR)
 
 
-def _split(path: Path, folder: Path) -> tuple[Path, Path]:
+def split(path: Path, folder: Path) -> tuple[Path, Path]:
     with open_pixels(path) as pixels:
         rows, columns = pixels.geobox.shape
         values, grid = pixels.read((slice(0, rows), slice(0, columns))).values, pixels.geobox
