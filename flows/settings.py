@@ -40,6 +40,8 @@ method = ""                 # multispectral, irmad, highres, logratio; empty: ch
 model = ""                  # 自带的网络，按从这里算起的路径；空：不用; net.onnx of your own, by its path from here
 max_shift_px = 3.0          # 配准偏移超过它则不比对; a pair shifted by more is refused
 min_area_m2 = 0.0           # 最小图斑面积; 0: by the ground sampling distance of the scene
+workers = 0                 # 用几个进程比对，0 为本进程的线程; processes that compare; 0: threads of this one
+dask = ""                   # 或交给 Dask 集群，写调度器地址; or a Dask cluster: tcp://host:8786 of its scheduler
 
 [inbox]
 satellite = "inbox/satellite"
@@ -99,6 +101,8 @@ class Inspect:
     model: str = ""
     max_shift_px: float = 3.0
     min_area_m2: float = 0.0
+    workers: int = 0
+    dask: str = ""
 
 
 @dataclass(frozen=True)

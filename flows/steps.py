@@ -20,7 +20,9 @@ from pipeline import align, changes, detect, heights, overlay, seen, triage
 from pipeline.align import Alignment
 from pipeline.changes import Traced
 from pipeline.detect.protocol import Model
-from pipeline.detect.run import Scored, scored
+from pipeline.detect.run import Scored
+from pipeline.detect.spread import strips
+from pipeline.detect.workers import Workers
 from pipeline.flags import Flag
 from pipeline.pairing import Pair
 from pipeline.seen import QualityGrid
@@ -67,15 +69,16 @@ def compare(
 ) -> Compared:
     """Fit, score window by window, trace; each pixel is read once after the sample. method: its name, or the
     user's own."""
+    workers = Workers(office.settings.inspect.workers, office.settings.inspect.dask)
     catalog, grid = office.catalog, pair.before.geobox
     shift = (alignment.dx_m, alignment.dy_m)
     with catalog.pixels(pair.before) as before, catalog.pixels(pair.after, onto=grid, shift_m=shift) as after:
         way = {"method": method} if isinstance(method, str) else {"own": method}
         model = detect.fit(before, after, **way, progress=lambda share: progress(share * 0.3))
         quality = QualityGrid(grid)
-        strips = scored(before, after, model, progress=lambda share: progress(0.3 + share * 0.7))
+        scored = strips(before, after, model, workers, lambda share: progress(0.3 + share * 0.7), whole=False)
         traced = changes.trace(
-            _noting(strips, quality),
+            _noting(scored, quality),
             model,
             grid,
             before_id=pair.before.id,
@@ -87,9 +90,9 @@ def compare(
     return Compared(model, traced, quality, round(traced.tally["clear"] * cell_m2, 2))
 
 
-def _noting(strips: Iterator[Scored], quality: QualityGrid) -> Iterator[Scored]:
+def _noting(scored: Iterator[Scored], quality: QualityGrid) -> Iterator[Scored]:
     """The strips as they are; their quality is kept on the way."""
-    for strip in strips:
+    for strip in scored:
         quality.add(strip.roi, strip.quality)
         yield strip
 

@@ -61,6 +61,7 @@ class FilePixels:
         self._borrows = False
         header = imagefile.header(self._dataset(self.path))
         self._mask = header["mask"]
+        self._block_row = _block_row(header)
         self._nodata: float | None = header["nodata"] if isinstance(nodata, str) else nodata
         self.bands, self._indexes, quality = _bands(self.path, header, bands)
         self._unread: tuple[int, ...] = ()
@@ -99,7 +100,11 @@ class FilePixels:
         return Path(path), 1, grids.grid_of(header, path, None)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_open": {}, "_lock": None, "_borrows": False}
+        state = {**self.__dict__, "_open": {}, "_lock": None, "_borrows": False}
+        state["path"] = self.path.absolute()  # another process may work in another folder
+        if self._quality is not None:
+            state["_quality"] = (self._quality[0].absolute(), *self._quality[1:])
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= {**state, "_lock": threading.RLock()}
@@ -129,8 +134,11 @@ class FilePixels:
         self.close()
 
     def close(self) -> None:
-        if self._borrows:
-            return
+        if not self._borrows:
+            self.reopen()
+
+    def reopen(self) -> None:
+        """Shuts the files, borrowed or not; the next read opens them anew."""
         with self._lock:
             for dataset in self._open.values():
                 dataset.close()
@@ -155,10 +163,7 @@ class FilePixels:
 
     def block_row(self) -> tuple[int, int]:
         """(rows, bytes) of one row of the file's blocks across the image, decoded, all its bands."""
-        dataset = self._dataset(self.path)
-        rows, columns = dataset.block_shapes[0]
-        across = -(-dataset.width // columns) * columns
-        return rows, rows * across * dataset.count * np.dtype(dataset.dtypes[0]).itemsize
+        return self._block_row
 
     def codes(self, roi: ROI) -> NDArray[np.integer] | None:
         """The quality codes alone of the window ``roi``, (y, x); None where the quality is unknown.
@@ -266,6 +271,12 @@ class FilePixels:
         shape = None if factor == 1 else (place[0].stop - place[0].start, place[1].stop - place[1].start)
         codes = grids.as_codes(imagefile.read_window(dataset, index, part, shape, Resampling.mode), fill)
         return resample.nearest(codes, *where.within(part[2], part[0], factor), fill)
+
+
+def _block_row(header: dict[str, Any]) -> tuple[int, int]:
+    rows, columns = header["block"]
+    across = -(-header["width"] // columns) * columns
+    return rows, rows * across * header["count"] * np.dtype(header["dtype"]).itemsize
 
 
 open_pixels = FilePixels

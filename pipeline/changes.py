@@ -204,22 +204,27 @@ def _by_band(model: Model, values: Array) -> dict[str, float]:
     return {name: float(f"{value:.6g}") for name, value in zip(model.bands.names, values, strict=True)}
 
 
+def looked_at(shape: tuple[int, int], rows: slice) -> NDArray[np.intp]:
+    """Places (flat, in a strip of these rows of an image of this shape) that its statistics are taken of."""
+    step = max(1, shape[0] * shape[1] // STATISTICS_PIXELS)
+    while math.gcd(step, shape[1]) > 1:  # or only some columns would ever be looked at
+        step += 1
+    return np.arange(-rows.start * shape[1] % step, (rows.stop - rows.start) * shape[1], step)
+
+
 class _Watch:
-    """Looks on as strips pass: counts their quality, and keeps every ``step``-th jointly clear pixel."""
+    """Looks on as strips pass: counts their quality, and keeps the jointly clear of the pixels ``looked_at``."""
 
     def __init__(self, shape: tuple[int, int], bands: int) -> None:
         self.tally = quality.tally(np.empty(0, np.uint8))
-        self._step = max(1, shape[0] * shape[1] // STATISTICS_PIXELS)
-        while math.gcd(self._step, shape[1]) > 1:  # or only some columns would ever be looked at
-            self._step += 1
+        self._shape = shape
         self._held: list[NDArray[np.float32]] = [np.empty((2 * bands, 0), np.float32)]
 
     def passing(self, scored: Iterable[Scored]) -> Iterator[Scored]:
         for strip in scored:
             for name, count in quality.tally(strip.quality).items():
                 self.tally[name] += count
-            first = strip.roi[0].start * strip.change.shape[1]
-            places = np.arange(-first % self._step, strip.change.size, self._step)
+            places = looked_at(self._shape, strip.roi[0])
             places = places[quality.clear(strip.quality.ravel()[places])]
             self._held.append(np.stack([b.ravel()[places] for date in (strip.before, strip.after) for b in date]))
             yield strip

@@ -36,9 +36,9 @@ _NEAR = sorted(
 )
 """Offsets of the ring, nearest first: a ring pixel belongs to its nearest change pixel's patch, so each
 belongs to one patch, whatever the strips."""
-_DISC = np.zeros((2 * REACH + 1, 2 * REACH + 1), np.uint8)
+DISC = np.zeros((2 * REACH + 1, 2 * REACH + 1), np.uint8)
 for _dy, _dx in [(0, 0), *_NEAR]:
-    _DISC[_dy + REACH, _dx + REACH] = 1
+    DISC[_dy + REACH, _dx + REACH] = 1
 
 F64 = NDArray[np.float64]
 
@@ -245,7 +245,7 @@ def _add_ring(table: Sums, stack: Stack) -> None:
     changed = stack.change == CHANGE
     if not changed.any():
         return
-    near = cv2.dilate(changed.view(np.uint8), _DISC, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    near = cv2.dilate(changed.view(np.uint8), DISC, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     columns = changed.shape[1]
     places = np.flatnonzero(near[REACH:-REACH].view(bool) & (stack.change[REACH:-REACH] == NONE)) + REACH * columns
     y, x = places // columns, places % columns

@@ -53,6 +53,15 @@ MODEL = click.option(
 )
 @MODEL
 @BANDS
+@click.option(
+    "--workers", type=int, default=0, metavar="N", help=tr("Compare in N processes; left out: threads of one process.")
+)
+@click.option(
+    "--dask",
+    default="",
+    metavar="ADDRESS",
+    help=tr("Compare on a Dask cluster, which sees the files at the same paths: tcp://host:8786 of its scheduler."),
+)
 @JSON
 def detect(
     before: str,
@@ -61,6 +70,8 @@ def detect(
     method: str | None,
     model: str | None,
     bands: tuple[str, ...] | None,
+    workers: int,
+    dask: str,
     as_json: bool,
 ) -> None:
     from geodata.safe import in_child, local_file
@@ -79,6 +90,8 @@ def detect(
             method=method,
             model=model,
             bands=bands,
+            workers=workers,
+            dask=dask,
         )
     if as_json:
         return emit(found)

@@ -17,7 +17,9 @@ from geodata.gpkg import write_gpkg
 from geodata.rasterfile import FilePixels, GridWriter, open_pixels
 from pipeline import align, changes, detect, heights
 from pipeline.detect.height import HeightModel
-from pipeline.detect.run import UNSEEN, Scored, scored
+from pipeline.detect.run import UNSEEN, Scored
+from pipeline.detect.spread import strips
+from pipeline.detect.workers import Workers
 
 Progress = Callable[[float], None]
 
@@ -31,9 +33,12 @@ def detect_files(
     model: str | None = None,
     bands: tuple[str, ...] | None = None,
     limit_px: float = 3.0,
+    workers: int = 0,
+    dask: str = "",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Compare two files and write the three results, all on BEFORE's grid. model: path of the user's own.
+    workers, dask: as ``Workers``.
 
     Keys of the report: method, version, method_reason {zh, en}, bands, threshold, threshold_rule, iterations, state,
     notes [{zh, en}], shift {state, dx_m, dy_m, measured_px, before_px, residual_px, …}, observed (share, 0 to 1), tally
@@ -44,7 +49,7 @@ def detect_files(
     Raises: InputError (sizes differ without georeference, one CRS missing, no band in common),
     NoOverlap, WorkError (too far apart; a result cannot be written).
     """
-    said = progress or (lambda share: None)
+    said, place = progress or (lambda share: None), Workers(workers, dask)
     own_method = detect.brought(model) if model else None
     with open_pixels(before, bands=bands) as one, open_pixels(after, bands=bands) as own:
         check_grids(one, own, before, after)
@@ -52,7 +57,7 @@ def detect_files(
             alignment = align.measure(one, two, limit_px=limit_px, progress=lambda share: said(0.1 * share))
         with own.onto(one.geobox, (alignment.dx_m, alignment.dy_m)) as two:
             fitted = detect.fit(one, two, method=method, own=own_method, progress=lambda share: said(0.1 + 0.1 * share))
-            strips = scored(one, two, fitted, progress=lambda share: said(0.2 + 0.75 * share))
+            scored = strips(one, two, fitted, place, lambda share: said(0.2 + 0.75 * share))
             folder = _folder(out_dir)
             with (
                 GridWriter(folder / "score.tif", one.geobox, "float32", nodata=float("nan")) as scores,
@@ -60,7 +65,7 @@ def detect_files(
             ):
                 count = [0]
                 traced = changes.trace(
-                    _written(strips, scores, decisions, count),
+                    _written(scored, scores, decisions, count),
                     fitted,
                     one.geobox,
                     before_id=Path(before).name,
@@ -108,9 +113,9 @@ def _folder(out_dir: str) -> Path:
     return folder
 
 
-def _written(strips: Iterator[Scored], scores: GridWriter, decisions: GridWriter, count: list[int]) -> Iterator[Scored]:
+def _written(scored: Iterator[Scored], scores: GridWriter, decisions: GridWriter, count: list[int]) -> Iterator[Scored]:
     """The strips as they are; written on the way, changed pixels counted into ``count``."""
-    for strip in strips:
+    for strip in scored:
         scores.write(strip.roi, strip.score)
         decisions.write(strip.roi, strip.change)
         count[0] += int(np.count_nonzero(strip.change == 1))

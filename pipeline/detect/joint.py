@@ -1,16 +1,19 @@
 """Both dates together: the same window of the same bands, what is jointly clear, and a sample.
 
-Both dates are on BEFORE's grid. Nothing here reads a pixel twice.
+Both dates are on BEFORE's grid. Nothing here reads a pixel twice, but where reading failed.
 """
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geodata.errors import UnreadableFile
 from geodata.filepixels import FilePixels
 from geodata.imagefile import room_for
 from geodata.scene import ROI, Pixels, Raster
@@ -28,6 +31,10 @@ STRIP_BYTES, LOWEST = 64 * 1024**2, 64
 """Of both dates' values in one strip; three strips are held at a time. Rows of the lowest strip."""
 FEW_PIXELS = 20_000
 """With fewer, further tiles are read."""
+PAUSES_S = (0.2, 0.8)
+"""A window that cannot be read is read again after so long: a share that was gone for a moment may be back."""
+
+log = logging.getLogger("gengxun.detect")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +48,26 @@ class Joint:
 
 
 def read(before: Pixels, after: Pixels, bands: Bands, roi: ROI) -> Joint:
+    """Tried again after each of ``PAUSES_S``, from files opened anew. Raises: UnreadableFile that names the rows."""
+    rows = {"first": roi[0].start, "last": roi[0].stop - 1}
+    for pause in PAUSES_S:
+        try:
+            return _read(before, after, bands, roi)
+        except UnreadableFile as error:
+            log.warning("rows %(first)d to %(last)d: %(error)s", rows | {"error": error})
+        for pixels in (before, after):
+            if isinstance(pixels, FilePixels):
+                pixels.reopen()
+        time.sleep(pause)
+    try:
+        return _read(before, after, bands, roi)
+    except UnreadableFile as error:
+        raise UnreadableFile(
+            "{error} (rows {first} to {last}, tried {count} times)", error=str(error), count=len(PAUSES_S) + 1, **rows
+        ) from None
+
+
+def _read(before: Pixels, after: Pixels, bands: Bands, roi: ROI) -> Joint:
     first, first_bits = _one(before, bands.before, roi)
     second, second_bits = _one(after, bands.after, roi)
     return Joint(roi, first, second, first_bits | second_bits)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,42 +48,64 @@ class Scored:
 
 
 def scored(
-    before: Pixels, after: Pixels, model: Model, progress: Progress | None = None, rows: int | None = None
+    before: Pixels,
+    after: Pixels,
+    model: Model,
+    progress: Progress | None = None,
+    rows: int | None = None,
+    window: tuple[int, int] | None = None,
 ) -> Iterator[Scored]:
     """Score and decision of every pixel, both dates on one grid, each pixel read once.
 
-    rows: height of a strip (None: ``joint.strip_rows``), made a multiple of ``SQUARE``; the result does not
-    depend on it.
+    rows: height of a strip (None: ``strip_height``); the result does not depend on it. window: only the rows
+    from the first to before the second, multiples of a strip's height; what surrounds them is read with them.
     """
-    shape = size(before)
+    height = size(before)[0]
     if isinstance(model, Walker):
         for joint, score in model.walk(before, after):
             yield _decided(joint, joint.quality, score)
             if progress:
-                progress(joint.roi[0].stop / shape[0])
+                progress(joint.roi[0].stop / height)
         return
-    rows = rows or strip_rows(before, after, len(model.bands.names))
-    halo = model.halo + quality.GROWN_PX  # a mask that is grown within the surroundings
-    rows = max(rows, halo)  # or the surroundings would reach beyond the neighbouring strip
-    rows = -(-rows // SQUARE) * SQUARE
+    rows = strip_height(before, after, model, rows)
+    halo = halo_of(model)
+    start, stop = window or (0, height)
+    edges = [*range(start, stop, rows), stop]
+    if start > 0:
+        edges.insert(0, max(0, start - halo))
+    if stop < height:
+        edges.append(min(stop + halo, height))
     above: Joint | None = None
     here: Joint | None = None
-    for below in chain(_ahead(before, after, model, shape, rows), (None,)):
+    for below in chain(_ahead(before, after, model, edges), (None,)):
         if here is not None:
-            yield _scored(above, here, below, model, halo)
+            if start <= here.roi[0].start < stop:
+                yield _scored(above, here, below, model, halo)
+                if progress:
+                    progress(min(1.0, (here.roi[0].stop - start) / (stop - start)))
             above = _tail(here, halo)
-            if progress:
-                progress(min(1.0, here.roi[0].stop / shape[0]))
         here = below
 
 
-def _ahead(before: Pixels, after: Pixels, model: Model, shape: tuple[int, int], rows: int) -> Iterator[Joint]:
-    """The strips in order; while one is worked on, the next is read."""
-    rois = [(slice(y, min(y + rows, shape[0])), slice(0, shape[1])) for y in range(0, shape[0], rows)]
+def halo_of(model: Model) -> int:
+    """Rows around a strip that are read with it: what the score needs, and a mask that is grown within that."""
+    return model.halo + quality.GROWN_PX
+
+
+def strip_height(before: Pixels, after: Pixels, model: Model, rows: int | None = None) -> int:
+    """``rows`` (None: ``joint.strip_rows``) made a multiple of ``SQUARE``, and no less than the surroundings, or they
+    would reach beyond the neighbouring strip."""
+    rows = rows or strip_rows(before, after, len(model.bands.names))
+    return -(-max(rows, halo_of(model)) // SQUARE) * SQUARE
+
+
+def _ahead(before: Pixels, after: Pixels, model: Model, edges: list[int]) -> Iterator[Joint]:
+    """The strips between these rows, in order; while one is worked on, the next is read."""
+    columns = slice(0, size(before)[1])
     with ThreadPoolExecutor(1) as reader:
         waiting: Future[Joint] | None = None
-        for roi in rois:
-            coming = reader.submit(read, before, after, model.bands, roi)
+        for top, bottom in pairwise(edges):
+            coming = reader.submit(read, before, after, model.bands, (slice(top, bottom), columns))
             if waiting is not None:
                 yield waiting.result()
             waiting = coming
