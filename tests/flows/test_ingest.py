@@ -45,9 +45,9 @@ def test_the_inbox_through_the_command(gengxun, workspace: Path, write_scene) ->
     (inbox / "bad.tif").write_bytes(b"II*\x00 this is no image")
     (inbox / "letter.docx").write_bytes(b"PK")
     write_scene(inbox / "coming.tif", np.full((4, 40, 40), 900, np.uint16), "2026-05-02")
-    long_ago = time.time() - 60
-    for name in ("good.tif", "bad.tif", "letter.docx"):
-        os.utime(inbox / name, (long_ago, long_ago))
+    long_ago, soon = time.time() - 60, time.time() + 300  # however slow the machine is
+    for name, at in {"good.tif": long_ago, "bad.tif": long_ago, "letter.docx": long_ago, "coming.tif": soon}.items():
+        os.utime(inbox / name, (at, at))
     found = gengxun("ingest", "--json", cwd=workspace).json
     assert len(found["taken"]) == 1
     assert set(found["rejected"]) == {"bad.tif", "letter.docx"}

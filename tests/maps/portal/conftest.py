@@ -226,8 +226,9 @@ def served(root: Path, workers: int = 1) -> Iterator[str]:
 
 
 @pytest.fixture
-def serving(office: Office) -> Iterator[str]:
-    """Base address of a real server of the ``office``'s workspace (with the real clock)."""
+def serving(office: Office, clock: Clock) -> Iterator[str]:
+    """Base address of a real server of the ``office``'s workspace; it has the real clock, so here too."""
+    clock.now = datetime.now(UTC)
     with served(office.root) as base:
         yield base
 
