@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -104,9 +104,9 @@ class Reader:
         self._layers_on = cache(layers_on)
         self._shifts: dict[tuple[str, str, int, int], Shift] = {}
 
-    def series(self, place: Place, since: datetime) -> list[Series]:
-        """All scenes over the part as series, one a kind of sensor and set of bands."""
-        over = self.over(place.geometry)
+    def series(self, place: Place, since: datetime, only: Collection[str] | None = None) -> list[Series]:
+        """All scenes over the part (of the ids ``only``) as series, one a kind of sensor and set of bands."""
+        over = [scene for scene in self.over(place.geometry) if only is None or scene.id in only]
         layers = self._layers_on(_day(over, place, since))
         return [self._read(layers, place, group, since) for group in _groups(over)]
 

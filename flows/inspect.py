@@ -17,7 +17,7 @@ from prefect.utilities.annotations import quote
 
 from flows import steps
 from flows.progress import step
-from flows.report import Looked, Refused, artifacts, notes, say, summary
+from flows.report import Looked, Refused, artifacts, notes, say, summary, visits
 from flows.settings import Workspace, open_workspace
 from geodata.days import BEIJING, day_of
 from geodata.editions import LayersOnDay
@@ -68,7 +68,8 @@ def inspect(
     with office.ledger.lease("inspect", on_wait=lambda holder: say(f"{waiting} ({holder})")) as lease:
         pairs, alone = choose(office, before, after)
         done = [look(office, pair, way, lease) for pair in pairs]
-    return summary([d for d in done if isinstance(d, Looked)], [d for d in done if isinstance(d, Refused)], alone)
+    looked, refused = [d for d in done if isinstance(d, Looked)], [d for d in done if isinstance(d, Refused)]
+    return {**summary(looked, refused, alone), "visits": visits(office)}
 
 
 def choose(office: Workspace, before: str | None, after: str | None) -> tuple[list[Pair], list[Text]]:

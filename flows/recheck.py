@@ -13,13 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import shapely
 from prefect import flow, task
-from shapely.geometry.base import BaseGeometry
 
-from flows import alike
-from flows.ground import Place, Reader
+from flows import alike, confirm
+from flows.ground import Reader
 from flows.inspect import IO
+from flows.places import place_of, reader
 from flows.progress import step
 from flows.settings import Workspace, open_workspace
 from geodata.days import BEIJING
@@ -36,40 +35,7 @@ from pipeline.lookalikes import Lookalike
 from pipeline.plain import to_plain
 from pipeline.recheck import Recheck
 
-NEAR_DEG = 0.05
-"""Ground of other cases so near is no neighbour to compare with."""
 VIOLATION = "violation"
-
-
-def reader(office: Workspace) -> Reader:
-    """One for many parts: what was measured between two scenes is kept."""
-    return Reader(office.catalog, office.editions.on, max_shift_px=office.settings.inspect.max_shift_px)
-
-
-def place_of(case: Case, part: str, cases: Iterable[Case]) -> Place:
-    """The part's ground, the pair that raised its (newest) flag, and what is no neighbour."""
-    ground = _ground(case, part)
-    flag = _flag_of(case, ground)
-    near = ground.buffer(NEAR_DEG)
-    others = [one.geometry for one in cases if one.number != case.number and near.intersects(one.geometry)]
-    return Place(ground, flag["change"]["before_id"], flag["change"]["after_id"], [*others, case.geometry])
-
-
-def _ground(case: Case, part: str) -> BaseGeometry:
-    if not part and len(case.parts) > 1:
-        return case.geometry
-    return case.part(part).geometry if part else case.parts[0].geometry
-
-
-def _flag_of(case: Case, ground: BaseGeometry) -> Mapping[str, Any]:
-    """The flag that founded the case, or that said a relapse: the latest one whose BEFORE is later than the AFTER of
-    the one before it."""
-    found = case.flags[0]
-    for flag in case.flags[1:]:
-        if str(flag.get("before_at") or "") > str(found.get("after_at") or "~"):
-            shape = shapely.geometry.shape(flag["occupied"]["geometry"])
-            found = flag if shape.intersects(ground) else found
-    return found
 
 
 def recheck_case(
@@ -139,18 +105,20 @@ def asked(cases: Iterable[Case], now: datetime, law: Path | None = None) -> list
 
 @flow(name="recheck", persist_result=False, validate_parameters=True)
 def recheck(workspace: Path) -> dict[str, Any]:
-    """Every part that later scenes can say something of. Returns what was recorded: {looked, recorded, verdicts, dated,
-    lookalikes, refused}."""
-    return run(open_workspace(workspace), look=task(**IO)(look))
+    """Every case and part that later scenes can say something of. Returns what was recorded: {suspected, looks, looked,
+    recorded, verdicts, dated, lookalikes, refused}."""
+    return run(open_workspace(workspace), look=task(**IO)(look), confirming=task(**IO)(confirm.look))
 
 
-def run(office: Workspace, *, now: datetime | None = None, look: Any = None) -> dict[str, Any]:
+def run(office: Workspace, *, now: datetime | None = None, look: Any = None, confirming: Any = None) -> dict[str, Any]:
     """The flow without its engine."""
     look = look or globals()["look"]
-    done: dict[str, Any] = {"looked": 0, "recorded": 0, "verdicts": {}, "dated": 0, "lookalikes": 0, "refused": []}
+    done: dict[str, Any] = {"suspected": 0, "looks": {}, "looked": 0, "recorded": 0, "verdicts": {}, "dated": 0,
+                            "lookalikes": 0, "refused": []}  # fmt: skip
     with office.ledger.lease("recheck"):
-        cases = office.ledger.cases()
-        at_hand = partial(look, office, reader(office), cases)
+        cases, by = office.ledger.cases(), reader(office)
+        _confirm(done, office, by, cases, confirming or confirm.look)
+        at_hand = partial(look, office, by, cases)
         waiting = asked(cases, now or datetime.now(UTC), office.root / "law")
         with step(tr("re-checking by later scenes")) as progress:
             for n, one in enumerate(waiting):
@@ -160,6 +128,20 @@ def run(office: Workspace, *, now: datetime | None = None, look: Any = None) -> 
                     done["refused"].append({"case": one.case.number, "part": one.part.id, "error": str(error)})
                 progress((n + 1) / len(waiting))
     return done
+
+
+def _confirm(done: dict[str, Any], office: Workspace, by: Reader, cases: Sequence[Case], look: Any) -> None:
+    """The suspected cases first: what a look withdraws is nobody's work any more."""
+    suspected = confirm.asked(cases)
+    done["suspected"] = len(suspected)
+    with step(tr("confirming by further scenes")) as progress:
+        for n, case in enumerate(suspected):
+            try:
+                for verdict in look(office, by, cases, case):
+                    done["looks"][verdict] = done["looks"].get(verdict, 0) + 1
+            except GengXunError as error:
+                done["refused"].append({"case": case.number, "part": "", "error": str(error)})
+            progress((n + 1) / len(suspected))
 
 
 def _add(done: dict[str, Any], told: Mapping[str, Any]) -> None:

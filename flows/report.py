@@ -8,6 +8,7 @@ from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from flows.settings import Workspace
 from flows.steps import Laid
 from geodata.days import day_of
 from geodata.editions import LayersOnDay
@@ -15,6 +16,7 @@ from geodata.errors import GengXunError
 from geodata.layers import Kind
 from geodata.words import LANGUAGES, Text, both, language, tr
 from pipeline.align import Alignment
+from pipeline.cases.table import Status
 from pipeline.flags import Flag
 from pipeline.inspection import Inspection
 from pipeline.pairing import Pair
@@ -96,6 +98,17 @@ def summary(looked: list[Looked], refused: list[Refused], extra: list[Text]) -> 
         "cases_relapsed": [number for one in fresh for number in one.inspection.cases_relapsed],
         "notes": said,
     }
+
+
+def visits(office: Workspace) -> dict[str, Any] | None:
+    """What a week can check: {"week": checks, "suspected": cases, "within": numbers of the first, by what a visit is
+    worth}; None where the office does not say how many it makes."""
+    week = office.settings.case.visits_week
+    if week < 1:
+        return None
+    first = office.ledger.rows(status=Status.SUSPECTED, by="worth", limit=week)
+    suspected = office.ledger.counts("status").get(Status.SUSPECTED, 0)
+    return {"week": week, "suspected": suspected, "within": [row["number"] for row in first]}
 
 
 def ids(pair: Pair) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pipeline.cases.table import role_name
 ICONS: Mapping[str, str] = {
     Kind.EVIDENCE: "camera", Kind.VERDICT: "ground", Kind.ORDERED: "paper", Kind.REPORTED: "paper",
     Kind.RECHECKED: "image", Kind.FOUND: "image", Kind.SEEN_AGAIN: "image", Kind.DATED: "image",
+    Kind.LOOKED: "image",
     Kind.LOOKALIKES: "image", Kind.RELAPSED: "again", Kind.REOPENED: "again", Kind.RETURNED: "back",
     Kind.ACCEPTED: "done", Kind.PROCEEDING: "paper", Kind.TRANSFER: "paper", Kind.LENIENCY: "paper",
     Kind.CORRECTED: "pen", Kind.NOTE: "pen", Kind.SPLIT: "cut", Kind.PAUSED: "clock", Kind.RESUMED: "clock",

@@ -104,7 +104,7 @@ _SEEN_ONCE = (
     "Wait for a second clear scene to confirm it",
     "remote sensing team, at the next inspection",
     "Seen again: more certain, dispatched to {where} for a check on the ground. "
-    "Not seen again: dismissed by a person, with the reason.",
+    "A field again: withdrawn, with the reason.",
 )
 
 

@@ -14,6 +14,7 @@ from maps.case_names import (
     due_word,
     joined,
     leniency_words,
+    look_word,
     outcome_name,
     recheck_word,
     verdict_name,
@@ -23,6 +24,7 @@ from maps.telling import Telling
 from pipeline.cases.closing import SHOT_NAMES
 from pipeline.cases.events import Event, Kind
 from pipeline.cases.proceeding_law import words as law_words
+from pipeline.cases.table import Status
 from pipeline.cases.transfer import receiver_name
 
 TITLES: Mapping[str, str] = {
@@ -30,6 +32,7 @@ TITLES: Mapping[str, str] = {
     Kind.FOUND: "Found",
     Kind.CLUE: "Clue from outside",
     Kind.SEEN_AGAIN: "Seen again in later imagery",
+    Kind.LOOKED: "Another scene looked at: {said}",
     Kind.DATED: "When it began",
     Kind.DISMISSED: "Dismissed",
     Kind.DISPATCHED: "Dispatched",
@@ -101,6 +104,7 @@ def _late(event: Event) -> bool:
 _FIELDS: Mapping[str, Callable[[Event, Telling], Fields]] = {
     Kind.SPLIT: lambda e, t: {"n": len(e.payload.get("parts", ()))},
     Kind.VERDICT: lambda e, t: {"verdict": verdict_name(e.payload, t.rules(day_of(e.at)))},
+    Kind.LOOKED: lambda e, t: {"said": look_word(e.payload.get("look", {}).get("verdict"))},
     Kind.LOOKALIKES: lambda e, t: {"n": len(e.payload.get("parcels", ()))},
     Kind.ORDERED: _how,
     Kind.REPORTED: _how,
@@ -158,8 +162,18 @@ def _verdict(event: Event, telling: Telling) -> Lines:
     ]
 
 
+def _looked(event: Event, telling: Telling) -> Lines:
+    withdrawn = [both("the suspicion is withdrawn")] if event.payload.get("to") == Status.DISMISSED else []
+    return [*_of_scene(event, "look"), *withdrawn]
+
+
 def _rechecked(event: Event, telling: Telling) -> Lines:
-    said = event.payload.get("recheck", {})
+    return _of_scene(event, "recheck")
+
+
+def _of_scene(event: Event, name: str) -> Lines:
+    """Of which scene, and what it says."""
+    said = event.payload.get(name, {})
     scene = event.payload.get("scene")
     at = datetime.fromisoformat(said["at"]) if "at" in said else event.at
     where = {lang: f"{at.astimezone(BEIJING):%Y-%m-%d} {scene[lang] if scene else ''}".strip() for lang in ("zh", "en")}
@@ -247,6 +261,7 @@ _LINES: Mapping[str, Callable[[Event, Telling], Lines]] = {
     Kind.DUE_SET: _with_due,
     Kind.REPORTED: _with_due,
     Kind.RECHECKED: _rechecked,
+    Kind.LOOKED: _looked,
     Kind.RETURNED: _with_due,
     Kind.ACCEPTED: _accepted,
     Kind.RELAPSED: _with_due,

@@ -14,6 +14,14 @@ RECHECK_WORDS: Mapping[str, str] = {
     "restored": "restored", "not_restored": "not restored", "cannot_tell": "cannot tell",
 }  # fmt: skip
 
+LOOK_WORDS: Mapping[str, str] = {
+    "agrees": "agrees",
+    "disagrees": "no longer there",
+    "seasonal": "suspected seasonal change",
+    "otherwise": "not so in this season of an earlier year",
+    "unclear": "cannot tell",
+}
+
 DUE_WORDS: Mapping[str, str] = {"check": "to check", "rectify": "to put right", "accept": "to accept"}
 
 
@@ -40,6 +48,10 @@ def outcome_name(key: object) -> Text:
 
 def recheck_word(verdict: object) -> Text:
     return both(RECHECK_WORDS.get(str(verdict), str(verdict)))
+
+
+def look_word(verdict: object) -> Text:
+    return both(LOOK_WORDS.get(str(verdict), str(verdict)))
 
 
 def due_word(what: object) -> Text:

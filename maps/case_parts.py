@@ -197,7 +197,7 @@ class CasePage:
     layers: (kind, editions) that the flag was computed with. confirmed: how often it was seen again.
     parts: one, or those of a split case. began: between which dates it began. clues: from outside.
     precision: of flags like this one, as verified on the ground; more than the kind's only where it is given.
-    settled: doubts that hold no longer, and what ended them.
+    settled: doubts that hold no longer, and what ended them. looked: what further scenes said, in lines.
     """
 
     number: str
@@ -229,6 +229,7 @@ class CasePage:
     began: Text | None = None
     clues: tuple[Text, ...] = ()
     settled: tuple[Text, ...] = ()
+    looked: tuple[Text, ...] = ()
 
     @property
     def entries(self) -> int:

@@ -116,6 +116,7 @@ def case_page(
         began=((case.dated or {}).get("interval") or {}).get("text"),
         clues=tuple(clue_text(clue) for clue in case.clues),
         settled=_settled(case),
+        looked=_looked(case),
     )
 
 
@@ -251,6 +252,16 @@ def _settled(case: Case) -> tuple[Text, ...]:
         day = day_of(datetime.fromisoformat(checked["at"])) if checked else ""
         why = both("checked on the ground on {day}", day=(checked or {}).get("checked_on") or day)
     return tuple(both("{doubt}: holds no longer, {why}", doubt=title, why=why) for title in ended.values())
+
+
+def _looked(case: Case) -> tuple[Text, ...]:
+    """How many further scenes were looked at, and which of them withdrew the suspicion."""
+    looks, gone = seen.looks(case), (case.dismissed or {}).get("look")
+    told = both("looked at in {n} further scenes: {agrees} agree, {unclear} cannot tell", n=looks.total(), **looks)
+    withdrawn = gone and both(
+        "withdrawn by the scene of {day}: {text}", day=day_of(datetime.fromisoformat(gone["at"])), text=gone["text"]
+    )
+    return (*([told] if looks.total() else []), *([withdrawn] if withdrawn else []))
 
 
 def _next(case: Case, telling: Telling, as_of: datetime) -> NextStep:

@@ -19,6 +19,7 @@ from shapely.geometry.base import BaseGeometry
 
 from pipeline.cases.case import Case, Status
 from pipeline.cases.events import Kind
+from pipeline.cases.seen import gone_since
 from pipeline.flags import Flag
 
 SAME_GROUND = 0.3
@@ -54,14 +55,22 @@ def seen_as(case: Case | None, flag: Flag) -> Kind:
 
     Ground that was put right changes once more when the occupation goes: a pair whose BEFORE still shows
     the occupation shows just that, and is no relapse. Ground found unchanged (false change, wrong base map,
-    dismissed) breaks anew only in a pair that begins after it was closed.
+    dismissed) breaks anew only in a pair that begins after it was closed. A suspicion that a look withdrew
+    comes back with any later pair but one whose BEFORE still shows what was flagged.
     """
     if case is None:
         return Kind.SEEN_AGAIN
+    if _withdrawn_and_back(case, flag):
+        return Kind.RELAPSED
     patch = flag.occupied.geometry
     for part in case.parts:
         ended = part.closing or (case.dismissed if part.status is Status.DISMISSED else None)
-        if ended is None or part.status not in (Status.CLOSED, Status.DISMISSED) or part.outcome in STANDS:
+        if (
+            ended is None
+            or "look" in ended
+            or part.status not in (Status.CLOSED, Status.DISMISSED)
+            or part.outcome in STANDS
+        ):
             continue
         if len(case.parts) > 1 and not shapely.intersects(part.geometry, patch):
             continue
@@ -76,6 +85,15 @@ def seen_as(case: Case | None, flag: Flag) -> Kind:
         if before > closed_at or (restored and occupied_at is not None and before < occupied_at):
             return Kind.RELAPSED
     return Kind.SEEN_AGAIN
+
+
+def _withdrawn_and_back(case: Case, flag: Flag) -> bool:
+    """By the days of the scenes: those of the record say when it was looked, not when the ground was a field."""
+    look = (case.dismissed or {}).get("look")
+    if look is None or flag.before_at is None or flag.after_at is None:
+        return False
+    flagged, gone = datetime.fromisoformat(case.flags[case.opened_by]["after_at"]), gone_since(case, look)
+    return flag.after_at > gone and not flagged <= flag.before_at < gone
 
 
 def _first_seen(case: Case) -> datetime | None:

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from geodata.days import BEIJING
 from geodata.words import Text, both
 from pipeline.compare import LEAST_BLOCKS, LEAST_PX, LEAST_SHARE, Change, Standing
+from pipeline.neighbours import View
 
 HIDDEN = {
     "nodata": "outside the image",
@@ -125,6 +126,52 @@ def no_contrast(one: Standing) -> Text:
         "On this date fields around look like the occupied state ({p:.0f}% of them are as strange as it would be);"
         " a scene of another season can tell.",
         p=100 * (one.occupied_p or 0.0),
+    )
+
+
+def field_again(one: Standing) -> Text:
+    return both(
+        "A field again: {p:.0f}% of the fields around are as strange ({looks}); what was flagged would not be like"
+        " them.",
+        p=100 * one.p,
+        looks=_looks(one),
+    )
+
+
+def same_season(view: View, after: View, moved: Change) -> Text:
+    return both(
+        "Suspected seasonal change: on {earlier}, at the same season of an earlier year, the ground looked as on"
+        " {after}; {p:.0f}% of the fields around differ as much between the two days.",
+        earlier=day(view.at),
+        after=day(after.at),
+        p=100 * moved.follow,
+    )
+
+
+def otherwise(view: View, after: View, moved: Change) -> Text:
+    return both(
+        "On {earlier}, at the same season of an earlier year, the ground looked otherwise than on {after}: {p:.0f}% of"
+        " the fields around differ as much between the two days.",
+        earlier=day(view.at),
+        after=day(after.at),
+        p=100 * moved.follow,
+    )
+
+
+def other_light(view: View, after: View) -> Text:
+    return both(
+        "{earlier} and {after} cannot be compared: too little ground around stayed as it is, or was clear on both.",
+        earlier=day(view.at),
+        after=day(after.at),
+    )
+
+
+def never_seen(one: Standing) -> Text:
+    return both(
+        "Like the fields around ({p:.0f}% of them are as strange, {looks}); no clear scene of this kind shows what was"
+        " flagged, so that the two cannot be compared.",
+        p=100 * one.p,
+        looks=_looks(one),
     )
 
 

@@ -189,7 +189,7 @@ def _remarks(case: Case, part: Part, lang: str) -> str:
     if case.relapses:
         said.append(tr("relapses {n}", lang, n=case.relapses))
     if case.dismissed:
-        said.append(str(case.dismissed["reason"]))
+        said.append(_of(case.dismissed["reason"], lang))
     if part.rectify_by and part.rectify_by["provisional"]:
         said.append(tr("due day provisional", lang))
     return "；".join(said) if lang == "zh" else "; ".join(said)

@@ -41,7 +41,15 @@ def lines(found: Mapping[str, Any], rules: Standards) -> Iterator[str]:
         yield f"- {reason}"
     for doubt in found["doubts"][language()]:
         yield f"? {doubt}"
-    if found["dismissed_because"]:
+    looks = found["looks"]
+    if sum(looks.values()):
+        yield tr(
+            "looked at in {n} further scenes: {agrees} agree, {unclear} cannot tell", n=sum(looks.values()), **looks
+        )
+    if found["withdrawn"]:
+        yield tr("withdrawn by the scene of {day}: {text}", day=found["withdrawn"]["at"][:10],
+                 text=found["withdrawn"]["text"][language()])  # fmt: skip
+    elif found["dismissed_because"]:
         yield tr("dismissed: {reason}", reason=found["dismissed_because"])
     for part in found["parts"]:
         yield from _part_lines(found["number"], part, rules)

@@ -59,15 +59,23 @@ def district_code(context: click.Context, parameter: click.Parameter, value: str
 @click.option("--party", metavar="NAME", help=tr("Only of this party."))
 @click.option("--assignee", metavar="NAME", help=tr("Only assigned to this person."))
 @click.option("--limit", type=click.IntRange(min=1), help=tr("At most so many."))
+@click.option(
+    "--budget",
+    is_flag=True,
+    help=tr("Suspected cases by what a visit is worth (probability × farmland × basic farmland × urgency), with a line"
+            " after those that a week can check."),
+)  # fmt: skip
 @JSON
 def case_list(stage: str | None, status: str | None, district: str | None, kind: str | None, overdue: bool,
-              batch: str | None, party: str | None, assignee: str | None, limit: int | None,
+              batch: str | None, party: str | None, assignee: str | None, limit: int | None, budget: bool,
               as_json: bool) -> None:  # fmt: skip
-    now = today()
-    with settings.find().ledger as ledger:
+    now, office = today(), settings.find()
+    visits = _visits(office, status) if budget else 0
+    with office.ledger as ledger:
         found = ledger.rows(
+            by="worth" if budget else "urgency",
             stage=stage,
-            status=status,
+            status=Status.SUSPECTED.value if budget else status,
             district=district,
             kind=kind,
             batch=batch,
@@ -77,14 +85,38 @@ def case_list(stage: str | None, status: str | None, district: str | None, kind:
             limit=limit,
         )
     rows = [on_day(row, now) for row in found]
+    if budget:
+        rows = [{**row, "rank": n, "within_budget": n <= visits} for n, row in enumerate(rows, start=1)]
     if as_json:
         return emit(rows)
     if not rows:
         return say(tr("no case fits"))
-    click.echo(tr("number  status  kind  area (farmland)  confidence  district  longitude,latitude  due  assigned to"
-                  "  sources (most urgent first, then by number)"))  # fmt: skip
+    if budget:
+        click.echo(tr("rank  worth  number  status  kind  area (farmland)  confidence  district  longitude,latitude"))
+    else:
+        click.echo(
+            tr(
+                "number  status  kind  area (farmland)  confidence  district  longitude,latitude  due  assigned to"
+                "  sources (most urgent first, then by number)"
+            )
+        )
     for row in rows:
-        click.echo(_line(row))
+        click.echo(f"{row['rank']:>4}  {row['worth']:>7.2f}  {_line(row)}" if budget else _line(row))
+        if budget and row["rank"] == visits:
+            click.echo(tr("---- the {n} checks of this week end here; what follows waits ----", n=visits))
+
+
+def _visits(office: settings.Workspace, status: str | None) -> int:
+    """Ground checks of a week, for suspected cases. Raises: InputError where none are said, or others are asked for."""
+    if status not in (None, Status.SUSPECTED.value):
+        raise InputError("--budget: is of suspected cases; leave --status {status} out.", status=status)
+    visits = office.settings.case.visits_week
+    if visits < 1:
+        raise InputError(
+            "{path}: [case] visits_week is not said; write how many ground checks a week can make, visits_week = 10.",
+            path=office.root / settings.FILE,
+        )
+    return visits
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -172,8 +172,9 @@ def inspect(before: str | None, after: str | None, method: str | None, model: st
 @click.command(
     cls=Command,
     help=tr(
-        "Look at the ground that is under rectification, waits for acceptance or is closed and under watch, in every"
-        " later scene: restored, not restored or cannot tell, with figures. It proposes; people accept."
+        "Look in every later scene at the ground that is suspected (does the scene agree, or was it the season), and at"
+        " what is under rectification, waits for acceptance or is closed and under watch: restored, not restored or"
+        " cannot tell, with figures. It proposes; people accept."
     ),
 )
 @JSON
@@ -185,6 +186,15 @@ def recheck(as_json: bool) -> None:
         found: dict[str, Any] = flow(office.root)
     if as_json:
         return emit(found)
+    looks = {key: found["looks"].get(key, 0) for key in ("agrees", "disagrees", "seasonal", "unclear")}
+    click.echo(
+        tr(
+            "{suspected} suspected cases, looks by further scenes: agree {agrees}, withdrawn {disagrees}, withdrawn as"
+            " seasonal {seasonal}, cannot tell {unclear}",
+            suspected=found["suspected"],
+            **looks,
+        )
+    )
     told = {key: found["verdicts"].get(key, 0) for key in ("restored", "not_restored", "cannot_tell")}
     click.echo(
         tr(
@@ -241,6 +251,13 @@ def report(found: dict[str, Any]) -> None:
             relapsed=len(found["cases_relapsed"]),
         )
     )
+    if found["visits"]:
+        click.echo(
+            tr(
+                "{suspected} suspected cases, {week} checks a week; which ones first: gengxun case list --budget",
+                **found["visits"],
+            )
+        )
     for note in found["notes"]:
         say(note[language()])
 

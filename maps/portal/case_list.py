@@ -22,11 +22,20 @@ SEARCHED = ("number", "district_name", "township_name", "village_name", "party")
 def rows_shown(
     office: Office, person: Person, given: Mapping[str, str], shown: int
 ) -> tuple[list[dict[str, Any]], int]:
-    """(the first ``shown`` rows, how many there are): by last day, then what has none, then what has ended.
+    """(the first ``shown`` rows, how many there are): by last day, then what has none, then what has ended; suspected
+    ones alone by what a visit is worth.
 
     given: stage, status, kind, batch, party, assignee, district, overdue, q; "" filters nothing."""
     cases, which = tables.cases.c, _which(office, person, given)
-    order = (cases.status.in_(ENDED), cases.due_at.is_(None), cases.due_at, cases.urgency.desc(), cases.number)
+    order: tuple[Any, ...] = (
+        cases.status.in_(ENDED),
+        cases.due_at.is_(None),
+        cases.due_at,
+        cases.urgency.desc(),
+        cases.number,
+    )
+    if given["status"] == Status.SUSPECTED:
+        order = (cases.worth.desc(), cases.number)
     if given["q"]:
         query = sa.select(cases.row).where(which).order_by(*order)
         with reading(office.ledger.engine) as connection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -37,7 +37,8 @@ LAW: Mapping[Role, tuple[tuple[str, ...], str]] = {
 
 @dataclass(frozen=True)
 class Todo:
-    """part: "" for the whole. days_left: None where nothing runs. mine: it is assigned to this person by name."""
+    """part: "" for the whole. days_left: None where nothing runs. mine: it is assigned to this person by name.
+    worth: of a visit, to suspected ground. beyond: the first suspected one that the visits of a week do not reach."""
 
     number: str
     part: str
@@ -48,6 +49,8 @@ class Todo:
     days_left: int | None
     mine: bool
     href: str
+    worth: float = 0.0
+    beyond: bool = False
 
     @property
     def overdue(self) -> bool:
@@ -55,10 +58,16 @@ class Todo:
 
 
 def todo(office: Office, person: Person, limit: int = 200) -> list[Todo]:
-    """Overdue first, then by last day; what is assigned to the person by name before the rest. What they took part
-    in waits for somebody else's acceptance and is left out."""
+    """Overdue first, then by last day; what is assigned to the person by name before the rest; suspected ground by what
+    a visit is worth. What they took part in waits for somebody else's acceptance and is left out."""
     found = list(_all(office, person))
-    found.sort(key=lambda one: (not one.overdue, not one.mine, one.due_on or date.max.isoformat(), one.number))
+    found.sort(
+        key=lambda one: (not one.overdue, not one.mine, one.due_on or date.max.isoformat(), -one.worth, one.number)
+    )
+    suspected = [n for n, one in enumerate(found) if one.status is Status.SUSPECTED]
+    if 0 < office.visits_week < len(suspected):
+        first = suspected[office.visits_week]
+        found[first] = replace(found[first], beyond=True)
     return found[:limit]
 
 
@@ -101,4 +110,5 @@ def _one(office: Office, person: Person, row: Mapping[str, Any], part: Mapping[s
         href=f"/review/{row['number']}{'?part=' + part['id'] if part['id'] else ''}"
         if review
         else f"/case/{row['number']}{at}",
+        worth=row["worth"] if status is Status.SUSPECTED else 0.0,
     )

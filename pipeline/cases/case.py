@@ -92,6 +92,7 @@ class Part:
 class Case:
     """State as replayed from the events. geometry: EPSG:4490. flags: payloads of FOUND, CLUE, SEEN_AGAIN and
     RELAPSED in order (``flags[0]`` is the one that founded it), as ``flags.to_json`` writes them.
+    looks: payloads of LOOKED in order. dismissed: of the event that dismissed it, by a person or by a look.
     clues: of batches from outside ({batch, source, clue_id, …}). supplements: what came too late, and
     corrections. overrides: closings against the gates. opened_by: which flag opened the present round.
     version: how many events it has had."""
@@ -107,6 +108,7 @@ class Case:
     township_name: str
     village_name: str
     clues: tuple[Payload, ...] = ()
+    looks: tuple[Payload, ...] = ()
     dated: Payload | None = None
     supplements: tuple[Payload, ...] = ()
     dismissed: Payload | None = None
@@ -126,6 +128,11 @@ class Case:
     @property
     def stage(self) -> Stage:
         return STAGE_OF[self.status]
+
+    @property
+    def looks_now(self) -> tuple[Payload, ...]:
+        """Of this round, as ``Part.rechecks_now``."""
+        return tuple(look for look in self.looks if look["seq"] > self.parts[0].since)
 
     @cached_property
     def geometry(self) -> BaseGeometry:
@@ -221,6 +228,12 @@ def _clue(case: Case, event: Event, told: Payload) -> Case:
     return replace(case, flags=(*case.flags, event.payload["flag"]), clues=(*case.clues, clue))
 
 
+def _looked(case: Case, event: Event, told: Payload) -> Case:
+    """A look that withdraws the suspicion dismisses the case."""
+    seen = replace(case, looks=(*case.looks, told))
+    return _dismissed(seen, event, told) if told["to"] == Status.DISMISSED else seen
+
+
 def _everywhere(case: Case, status: Status, **values: Any) -> Case:
     return replace(case, parts=tuple(replace(part, status=status, **values) for part in case.parts))
 
@@ -282,6 +295,7 @@ def _kept(case: Case, _: Event, told: Payload) -> Case:
 
 _OF_CASE: Mapping[Kind, Callable[[Case, Event, Payload], Case]] = {
     Kind.SEEN_AGAIN: _seen_again,
+    Kind.LOOKED: _looked,
     Kind.CLUE: _clue,
     Kind.DATED: lambda case, _, told: replace(case, dated=told),
     Kind.DISMISSED: _dismissed,

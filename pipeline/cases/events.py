@@ -28,6 +28,7 @@ class Kind(StrEnum):
     FOUND = "FOUND"
     CLUE = "CLUE"
     SEEN_AGAIN = "SEEN_AGAIN"
+    LOOKED = "LOOKED"
     DATED = "DATED"
     DISMISSED = "DISMISSED"
     DISPATCHED = "DISPATCHED"

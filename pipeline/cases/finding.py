@@ -14,11 +14,12 @@ from shapely.geometry import shape
 from geodata.area import M2_PER_MU, mu
 from geodata.days import day_of
 from geodata.words import Text, both
+from pipeline import confirm
 from pipeline.cases import closing, evidence
 from pipeline.cases.asked import Asked
 from pipeline.cases.case import AREAS, Part
 from pipeline.cases.rows import basic_m2
-from pipeline.cases.seen import scenes_that_saw
+from pipeline.cases.seen import gone_since, scenes_that_saw, seen_after
 from pipeline.cases.table import Status
 from pipeline.plain import to_plain
 
@@ -43,6 +44,20 @@ def dispatched(asked: Asked) -> dict[str, Any]:
             " or say with reason=… why it is worth a visit."
         )
     return {**asked.payload, "confirmed_by": confirmed, "due": asked.due("check", asked.day("due_on"))}
+
+
+def looked(asked: Asked) -> dict[str, Any]:
+    """A look that speaks against the flag withdraws the suspicion, with its reason, unless a later scene saw the ground
+    all the same; not that of a clue from outside, which people have to answer."""
+    look = confirm.from_json(asked.payload["look"])
+    if look.verdict not in confirm.VERDICTS:
+        raise asked.refuse("{number}: {verdict} is no look.", verdict=look.verdict)
+    if look.at.tzinfo is None or look.at > asked.world.at:
+        raise asked.refuse("{number}: the scene's time {at} has no zone or lies in the future.", at=look.at)
+    stands = asked.case.clues or seen_after(asked.case, gone_since(asked.case, asked.payload["look"]))
+    if stands or look.verdict not in confirm.WITHDRAWS:
+        return {**asked.payload, "to": Status.SUSPECTED.value}
+    return {**asked.payload, "to": Status.DISMISSED.value, "reason": dict(look.text)}
 
 
 def opened_again(asked: Asked) -> dict[str, Any]:

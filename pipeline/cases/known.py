@@ -17,7 +17,8 @@ from pipeline.cases.refusal import StepRefused
 
 
 def already(connection: sa.Connection, case: Case, kind: Kind, payload: Mapping[str, Any]) -> Event | None:
-    """The event that said the same: a file that is on record, a scene whose verdict has not changed since."""
+    """The event that said the same: a file that is on record, a scene that was looked at, or whose verdict has not
+    changed since."""
     part, seq = str(payload.get("part") or ""), None
     if kind is Kind.EVIDENCE:
         table = tables.evidence.c
@@ -28,6 +29,9 @@ def already(connection: sa.Connection, case: Case, kind: Kind, payload: Mapping[
                 "{number}: this file was given before the ground was opened again; a new one is needed.",
                 number=case.number,
             )
+    elif kind is Kind.LOOKED:
+        scene = payload["look"]["scene_id"]
+        seq = next((held["seq"] for held in case.looks_now if held["look"]["scene_id"] == scene), None)
     elif kind is Kind.RECHECKED:
         held = case.part(part).rechecks if part or len(case.parts) == 1 else ()
         said = payload["recheck"]

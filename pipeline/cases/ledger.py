@@ -126,8 +126,8 @@ class Ledger:
 
         expect_version: how many events the case had when this was decided on. Where more have come,
         a step that is still possible is taken, and a verdict or report that came too late is kept as
-        a SUPPLEMENT; nothing that was sent is thrown away. The same file, or the same verdict on
-        a scene, a second time adds nothing: its event is given back.
+        a SUPPLEMENT; nothing that was sent is thrown away. The same file, the same verdict on
+        a scene, or a further look by one, a second time adds nothing: its event is given back.
         Raises: StepRefused with what is missing; InputError where there is no such case.
         """
         with writing_to(self.engine) as connection:
@@ -214,10 +214,12 @@ class Ledger:
         earlier = known.earlier(connection, case) if kind in ASKING else None
         return World(at, self.rules(day_of(at)), known.elsewhere(connection, case.number, sha), earlier)
 
-    def rows(self, *, limit: int | None = None, **filters: Unpack[Filters]) -> list[dict[str, Any]]:
-        """Rows of ``rows.case_row``, most urgent first, read from the table and not replayed."""
+    def rows(
+        self, *, limit: int | None = None, by: str = "urgency", **filters: Unpack[Filters]
+    ) -> list[dict[str, Any]]:
+        """Rows of ``rows.case_row``, the highest ``by`` (urgency, worth) first, read from the table, not replayed."""
         with reading(self.engine) as connection:
-            return listing.rows(connection, filters, limit)
+            return listing.rows(connection, filters, limit, by)
 
     def each_row(self, **filters: Unpack[Filters]) -> Iterator[dict[str, Any]]:
         """The like, by number and one at a time: however many there are, few are held."""

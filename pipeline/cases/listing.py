@@ -28,10 +28,10 @@ class Filters(TypedDict, total=False):
     due_before: date | None
 
 
-def rows(connection: sa.Connection, filters: Filters, limit: int | None) -> list[dict[str, Any]]:
-    """Most urgent first."""
+def rows(connection: sa.Connection, filters: Filters, limit: int | None, by: str = "urgency") -> list[dict[str, Any]]:
+    """The highest ``by`` first (urgency, worth)."""
     table = tables.cases.c
-    order = table.urgency.desc(), table.number
+    order = table[by].desc(), table.number
     query = sa.select(table.row).where(which(filters)).order_by(*order)
     if limit is not None:  # sort the numbers first: the rows are long
         first = query.with_only_columns(table.number).limit(limit)

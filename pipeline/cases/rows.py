@@ -9,9 +9,13 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from geodata.days import day_of
 from pipeline.cases.case import Case, Part
-from pipeline.cases.seen import confidence, scenes_that_saw
+from pipeline.cases.law import rules
+from pipeline.cases.seen import confidence, looks, scenes_that_saw
 from pipeline.cases.table import Status
+from pipeline.cases.worth import worth
+from pipeline.triage import level
 from pipeline.wording import ONE_SCENE
 
 
@@ -24,13 +28,18 @@ def _found(case: Case) -> dict[str, Any]:
     """Where it is and what was seen."""
     flag = case.flags[0]
     ground, inside = flag["occupied"], case.geometry.representative_point()
+    sure, urgency = confidence(case), max(f["urgency"] for f in case.flags)
+    basic = float(ground["overlays"].get("BASIC_FARMLAND", [0.0, 0.0])[1])
     return {
         "number": case.number,
         "status": case.status.value,
         "stage": case.stage.value,
         "kind": flag["kind"],
-        "confidence": confidence(case),
-        "urgency": max(f["urgency"] for f in case.flags),
+        "confidence": sure,
+        "level": level(sure),
+        "looks": dict(looks(case)),
+        "urgency": urgency,
+        "worth": round(worth(sure, urgency, ground["farmland_net_m2"], basic, rules(day_of(case.found_at))), 4),
         "district_code": case.district_code,
         "district_name": case.district_name,
         "township_code": case.township_code,
@@ -83,7 +92,8 @@ def _followed(case: Case) -> dict[str, Any]:
         "due_what": due["what"] if due else None,
         "due_provisional": bool(due and due["provisional"]),
         "paused": any(part.paused_on for part in case.parts),
-        "dismissed_because": case.dismissed["reason"] if case.dismissed else None,
+        "dismissed_because": _because(case.dismissed),
+        "withdrawn": _withdrawn(case.dismissed),
         "proceeding": _proceeding(case),
         "transfers": [f"{t.to}:{t.state}" for part in case.parts for t in part.transfers.values()],
         "fine_yuan": sum(p.fine_yuan for part in case.parts for p in part.proceedings.values()),
@@ -91,6 +101,18 @@ def _followed(case: Case) -> dict[str, Any]:
         "demolished_m2": sum(float(p.report.get("demolished_m2") or 0) for p in case.parts if p.report),
         "parts": [part_row(part) for part in case.parts] if case.split else [],
     }
+
+
+def _because(dismissed: Mapping[str, Any] | None) -> str | None:
+    """As people wrote it; of a look its Chinese sentence."""
+    reason = dismissed["reason"] if dismissed else None
+    return reason["zh"] if isinstance(reason, Mapping) else reason
+
+
+def _withdrawn(dismissed: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The look that dismissed it, None where people did or it stands."""
+    look = (dismissed or {}).get("look")
+    return look and {name: look[name] for name in ("scene_id", "at", "verdict", "text")}
 
 
 def doubts_now(case: Case) -> list[Mapping[str, Any]]:

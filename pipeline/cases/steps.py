@@ -132,6 +132,7 @@ FROM_RUNS = frozenset({Kind.INSPECTED, Kind.FOUND, Kind.CLUE, Kind.SEEN_AGAIN, K
 """Written by ``record`` and ``receive`` of the ledger alone."""
 
 COMPLETE: Mapping[Kind, Callable[[Asked], dict[str, Any]]] = {
+    Kind.LOOKED: finding.looked,
     Kind.DISPATCHED: finding.dispatched,
     Kind.POSTPONED: finding.postponed,
     Kind.EVIDENCE: finding.evidence_of,

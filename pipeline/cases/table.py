@@ -64,6 +64,7 @@ def _table() -> dict[tuple[Status | None, Kind], Step]:
     found: dict[tuple[Status | None, Kind], Step] = {
         (None, Kind.FOUND): Step(_MACHINE, (S,), ("flag",)),
         (None, Kind.CLUE): Step(_IMPORT, (S,), ("batch", "source", "clue_id", "flag")),
+        (S, Kind.LOOKED): Step(frozenset({Role.SYSTEM}), (S, X), ("look",)),  # no person speaks for the imagery
         (S, Kind.DISMISSED): Step(_OFFICE, (X,), ("reason",)),
         (S, Kind.DISPATCHED): Step(_OFFICE, (D,), ("to_whom",)),
         (D, Kind.POSTPONED): Step(_FIELD, (), ("reason", "again_on")),
@@ -93,7 +94,7 @@ def _table() -> dict[tuple[Status | None, Kind], Step]:
         Kind.TRANSFER: Step(_LAW, (), ("step",)),
         Kind.LENIENCY: Step(_LAW),
         Kind.LOOKALIKES: Step(_MACHINE | {Role.REVIEWER}, (), ("parcels",)),
-        Kind.RECHECKED: Step(frozenset({Role.SYSTEM}), (), ("recheck",)),  # no person speaks for the imagery
+        Kind.RECHECKED: Step(frozenset({Role.SYSTEM}), (), ("recheck",)),
     }
     for status in Status:
         found |= {(status, kind): step for kind, step in everywhere.items()}
@@ -118,8 +119,8 @@ NEXT: Mapping[tuple[Status | None, Kind], Step] = _table()
 """Every step there is."""
 
 WHOLE = frozenset({
-    Kind.FOUND, Kind.CLUE, Kind.SEEN_AGAIN, Kind.RELAPSED, Kind.DISMISSED, Kind.DISPATCHED, Kind.REOPENED,
-    Kind.NOTE, Kind.CORRECTED,
+    Kind.FOUND, Kind.CLUE, Kind.SEEN_AGAIN, Kind.LOOKED, Kind.RELAPSED, Kind.DISMISSED, Kind.DISPATCHED,
+    Kind.REOPENED, Kind.NOTE, Kind.CORRECTED,
 })  # fmt: skip
 """Events of the case as a whole; all others are of one part."""
 
@@ -128,6 +129,7 @@ STEP_WORDS: Mapping[Kind, str] = {
     Kind.FOUND: "found by imagery",
     Kind.CLUE: "clue from outside",
     Kind.SEEN_AGAIN: "seen again",
+    Kind.LOOKED: "look by a later scene",
     Kind.DATED: "start interval",
     Kind.DISMISSED: "dismissal",
     Kind.DISPATCHED: "dispatch",

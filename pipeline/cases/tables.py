@@ -98,6 +98,7 @@ cases = sa.Table(
     sa.Column("status", BYTEWISE, nullable=False),
     sa.Column("kind", BYTEWISE, nullable=False),
     sa.Column("urgency", sa.Float, nullable=False),
+    sa.Column("worth", sa.Float, nullable=False),
     sa.Column("district_code", BYTEWISE, nullable=False, index=True),
     sa.Column("township_code", BYTEWISE, nullable=False, index=True),
     sa.Column("assignee", BYTEWISE, nullable=False),
@@ -112,6 +113,7 @@ cases = sa.Table(
         for name in ("stage", "status", "kind", "assignee", "due_at")
     ),
     sa.Index("cases_order", "urgency", "number"),
+    sa.Index("cases_worth", "status", "worth", "number"),
 )
 """``row``: ``rows.case_row`` as canonical JSON; the columns beside it are for filters, their indexes for
 the first ones by urgency."""

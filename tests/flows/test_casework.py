@@ -230,6 +230,29 @@ def test_lists_are_filtered_without_a_replay(run, tmp_path):
     assert run("case", "list", "--kind", "castle").code == 2
 
 
+def test_suspected_cases_are_listed_with_the_line_of_a_week(run, office, tmp_path):
+    told = run("case", "list", "--budget")
+    assert (told.code, "visits_week" in told.err) == (2, True)
+    settings = office / "gengxun.toml"
+    settings.write_text(settings.read_text("utf-8").replace("visits_week = 0 ", "visits_week = 1 "), "utf-8")
+    (row,) = run("case", "list", "--budget", "--json").json
+    assert (row["number"], row["rank"], row["within_budget"]) == (FIRST, 1, True)
+    assert row["worth"] == pytest.approx(row["confidence"] * row["urgency"] * weighed(row), abs=1e-3)
+    lines = run("case", "list", "--budget", lang="zh").out.splitlines()
+    assert FIRST in lines[1]
+    assert "本周可核查 1 处以内" in lines[2]
+    refused = run("case", "list", "--budget", "--status", "CLOSED")
+    assert (refused.code, "--budget" in refused.err) == (2, True)
+    dispatched(run)
+    assert run("case", "list", "--budget", "--json").json == []
+
+
+def weighed(row):
+    """亩 of farmland, net; the case has no basic farmland."""
+    assert row["basic_farmland_m2"] == 0
+    return row["farmland_net_m2"] / (2000 / 3)
+
+
 def test_show_tells_the_whole_story_in_a_screenful(run, tmp_path):
     assert "销号" in closed(run, tmp_path).out
     shown = run("case", "show", FIRST, lang="zh")

@@ -18,6 +18,8 @@ PAD_M2 = 3600.0
 @pytest.fixture(scope="module")
 def inspected(gengxun, filled: Path, tmp_path_factory: pytest.TempPathFactory):
     workspace = shutil.copytree(filled, tmp_path_factory.mktemp("inspected") / "ws")
+    settings = workspace / "gengxun.toml"
+    settings.write_text(settings.read_text("utf-8").replace("visits_week = 0 ", "visits_week = 3 "), "utf-8")
     ran = gengxun("inspect", "--json", cwd=workspace)
     assert ran.code == 0, ran.err
     return workspace, ran.json
@@ -37,6 +39,10 @@ def test_the_pad_on_farmland_is_a_case_and_the_other_is_counted(gengxun, inspect
     steps = {line["reason"]: line for line in found["funnel"]}
     assert steps["new"]["count"] == 1
     assert steps["off_farmland"]["count"] == 1
+
+
+def test_the_visits_of_a_week_stand_beside_it(inspected) -> None:
+    assert inspected[1]["visits"] == {"week": 3, "suspected": 1, "within": ["430321-2026-00001"]}
 
 
 def test_the_funnel_adds_up(inspected) -> None:

@@ -78,6 +78,7 @@ def _list(request: Request, person: Person, problem: str = "") -> Response:
         kinds=list(KINDS),
         saved=_saved(office, person),
         step=ROWS,
+        visits=office.visits_week if query == {"status": Status.SUSPECTED.value} else 0,
         status_href=lambda status: _other_status(query, status),
     )
 
@@ -148,7 +149,9 @@ def delete_filter(request: Request, id: int, person: Sees, form: Form) -> Respon
 @router.get("/todo")
 def what_waits(request: Request, person: Sees) -> Response:
     waits = todo(office_of(request), person)
-    return pages.render(request, "todo.html.j2", person=person, nav="todo", todo=waits)
+    return pages.render(
+        request, "todo.html.j2", person=person, nav="todo", todo=waits, visits=office_of(request).visits_week
+    )
 
 
 # one case

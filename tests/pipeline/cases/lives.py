@@ -13,6 +13,8 @@ from shapely.geometry import box, mapping, shape
 from pipeline.cases.events import SYSTEM, Actor, Event, Kind
 from pipeline.cases.evidence import Evidence, to_json
 from pipeline.cases.ledger import Ledger
+from pipeline.confirm import Look
+from pipeline.confirm import to_json as look_json
 from pipeline.flags import flag_id
 from pipeline.recheck import Recheck
 from pipeline.recheck import to_json as recheck_json
@@ -80,6 +82,10 @@ class Office:
     def recheck(self, scene: str, verdict: str, number: str = FIRST, part: str = "", flight: bool = False) -> Event:
         said = Recheck(scene, self.now, verdict, {"ndvi": 0.5}, {"zh": verdict, "en": verdict}, flight, 40)
         return self.do(Kind.RECHECKED, SYSTEM, number, part, recheck=recheck_json(said))
+
+    def look(self, scene: str, verdict: str, number: str = FIRST, at: datetime | None = None) -> Event:
+        said = Look(scene, at or self.now, verdict, {"like_fields": 0.01}, {"zh": verdict, "en": verdict}, 40)
+        return self.do(Kind.LOOKED, SYSTEM, number, look=look_json(said))
 
     def proof(self, number: str = FIRST, part: str = "") -> None:
         """All that the closing of restored land asks for: photos after the report, a paper, two clear scenes."""
@@ -155,6 +161,7 @@ def a_whole_life(path: str | Path) -> Office:
     second = "430321-2026-00002"
     office.ledger.receive([clue(0), clue(5, "TB-8")], ADMIN)
     office.ledger.record(inspection(after="c"), [flag(0, after="c")], SYSTEM)
+    office.look("d", "agrees")
     office.do(Kind.DATED, SYSTEM, **{"without": "b", "with": "a"})
     office.do(Kind.DISMISSED, SENSING, second, reason="云影")
     office.do(Kind.REOPENED, REVIEWER, second, reason="另一期影像可见")

@@ -21,6 +21,8 @@ from pipeline.cases.rows import case_row, on_day
 from pipeline.cases.standards import standards
 from pipeline.cases.steps import World, decide, possible
 from pipeline.cases.table import NEXT, STAGE_OF, WHOLE, Stage, Status
+from pipeline.confirm import Look
+from pipeline.confirm import to_json as look_json
 from pipeline.flags import to_json as flag_json
 from pipeline.recheck import Recheck
 from pipeline.recheck import to_json as recheck_json
@@ -468,6 +470,7 @@ def payload_of(case: Case, part: Part, kind: Kind, salt: str = "") -> dict[str, 
     """What the step could bring here; not always enough, as in life."""
     soon = (case.latest_at + timedelta(days=40)).date().isoformat()
     told: dict[Kind, dict[str, Any]] = {
+        Kind.LOOKED: {"look": look_json(Look(sha(salt), case.latest_at, "unclear", {}, {"zh": "", "en": ""}, 9))},
         Kind.DISMISSED: {"reason": "云影"},
         Kind.DISPATCHED: {"to_whom": "甲", "reason": "可见"},
         Kind.ASSIGNED: {"to_whom": "乙"},
