@@ -37,7 +37,7 @@ parks = []                  # 园区，各写“代码 名称: 所辖乡镇代�
 
 [inspect]
 method = ""                 # multispectral, irmad, highres, logratio; empty: chosen by the bands of the pair
-model = ""                  # 自带的网络，按从这里算起的路径；空：不用; net.onnx of your own, by its path from here
+model = ""                  # 模型，按从这里算起的路径; of gengxun train, or net.onnx, by its path from here
 max_shift_px = 3.0          # 配准偏移超过它则不比对; a pair shifted by more is refused
 min_area_m2 = 0.0           # 最小图斑面积; 0: by the ground sampling distance of the scene
 workers = 0                 # 用几个进程比对，0 为本进程的线程; processes that compare; 0: threads of this one

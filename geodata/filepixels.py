@@ -60,6 +60,7 @@ class FilePixels:
         self._lock = threading.RLock()
         self._borrows = False
         header = imagefile.header(self._dataset(self.path))
+        self.dtype: str = header["dtype"]
         self._mask = header["mask"]
         self._block_row = _block_row(header)
         self._nodata: float | None = header["nodata"] if isinstance(nodata, str) else nodata

@@ -30,7 +30,7 @@ MODEL = click.option(
     "--model",
     callback=_model,
     metavar="FILE",
-    help=tr("A change network of your own: net.onnx, with its card net.toml beside it."),
+    help=tr("A model of gengxun train, or a change network of your own: net.onnx, with its card net.toml beside it."),
 )
 
 
@@ -47,7 +47,7 @@ MODEL = click.option(
 @click.option(
     "--method",
     help=tr(
-        "multispectral, irmad, highres, logratio, height (two surface models) or onnx (with --model);"
+        "multispectral, irmad, highres, logratio, height (two surface models), learned or onnx (both with --model);"
         " left out: chosen by the bands and their pixel size."
     ),
 )

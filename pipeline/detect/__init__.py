@@ -46,6 +46,8 @@ METHODS: dict[str, tuple[Method, int]] = {
 }
 """name → (method, least number of bands)."""
 
+LEARNED = "learned"
+"""The method that needs a model of ``pipeline.learn``."""
 _UNNAMED = re.compile(r"(band)?[\s_]*\d*", re.IGNORECASE)
 
 
@@ -76,11 +78,13 @@ def choose(
         reason = choice.asked()
     if name == onnxnet.NAME:
         raise MissingOption("--method onnx: say with --model FILE.onnx which network.")
+    if name == LEARNED:
+        raise MissingOption("--method learned: say with --model FILE which model of gengxun train.")
     if name not in METHODS:
         raise InputError(
             "--method {name}: there is no such method; known are {known}.",
             name=name,
-            known=", ".join((*METHODS, onnxnet.NAME)),
+            known=", ".join((*METHODS, LEARNED, onnxnet.NAME)),
         )
     method, least = METHODS[name]
     if len(bands) < least:
@@ -94,10 +98,12 @@ def choose(
 
 
 def brought(path: str) -> Brought:
-    """The user's own method in the file ``path``, told by its ending. Raises: InputError."""
-    if not path.lower().endswith(".onnx"):
-        raise InputError("{path}: is no model of a known kind; name a network that ends in .onnx.", path=path)
-    return onnxnet.read(path)
+    """The user's own method: a network in ``path`` that ends in .onnx, else a trained model. Raises: InputError."""
+    if path.lower().endswith(".onnx"):
+        return onnxnet.read(path)
+    from pipeline.learn import modelfile  # a trained model stands on the methods of this room
+
+    return modelfile.read(path)
 
 
 def pair_bands(before: tuple[str, ...], after: tuple[str, ...]) -> Bands:

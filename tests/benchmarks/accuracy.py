@@ -19,6 +19,7 @@ from odc.geo.geobox import GeoBox
 from geodata.rasterfile import FilePixels, open_pixels
 from pipeline import detect
 from pipeline.detect.run import UNSEEN, scored
+from tests.benchmarks import learned
 from tests.benchmarks.labelled import DATA, HEAD, Pair, Score, pairs
 from tests.benchmarks.peers import PEERS
 
@@ -62,7 +63,10 @@ def main() -> None:
     parser.add_argument("--only", default="", help="a word of the set's name")
     parser.add_argument("--method", help="ours by this name instead of the default")
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--learned", action="store_true", help="trained heads, on images and sets kept apart")
     asked = parser.parse_args()
+    if asked.learned:
+        return learned.measure(asked.data)
     scores: dict[str, dict[str, Score]] = {}
     methods: dict[str, str] = {}
     for pair in pairs(asked.data):

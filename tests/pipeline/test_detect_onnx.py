@@ -246,5 +246,6 @@ def test_a_name_that_contradicts_the_file_is_refused(tmp_path: Path) -> None:
         detect.choose(RGB, name="irmad", own=net)
     with pytest.raises(InputError, match="--model FILE"):
         detect.choose(RGB, name="onnx")
-    with pytest.raises(InputError, match="no model of a known kind"):
-        detect.brought("net.pt")
+    (tmp_path / "net.pt").write_bytes(b"weights")
+    with pytest.raises(InputError, match="is neither a model of gengxun train"):
+        detect.brought(str(tmp_path / "net.pt"))
