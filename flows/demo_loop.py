@@ -338,7 +338,7 @@ def _true_and_fake(loop: Loop) -> None:
 def _kinds(loop: Loop) -> None:
     """Which verdicts were given, from the ledger."""
     given: dict[str, str] = {}
-    for row in loop.office.ledger.rows():
+    for row in loop.office.ledger.each_row():
         if row["verdict"]:
             given.setdefault(row["verdict"], row["number"])
     rules = loop.office.rules(loop.clock.now.astimezone(BEIJING).date())

@@ -106,7 +106,7 @@ def visits(office: Workspace) -> dict[str, Any] | None:
     week = office.settings.case.visits_week
     if week < 1:
         return None
-    first = office.ledger.rows(status=Status.SUSPECTED, by="worth", limit=week)
+    first = office.ledger.rows(status=Status.SUSPECTED, limit=week)
     suspected = office.ledger.counts("status").get(Status.SUSPECTED, 0)
     return {"week": week, "suspected": suspected, "within": [row["number"] for row in first]}
 

@@ -19,6 +19,7 @@ from geodata.area import mu
 from maps import features, style
 from maps.features import Park
 from pipeline.cases.case import Stage, Status
+from pipeline.cases.order import order_key
 
 INLINE = 5_000
 """Cases that a page carries whole."""
@@ -33,7 +34,6 @@ _STAGE = {
     str(status): STAGES.index(stage) if (stage := style.stage_of(status)) else len(STAGES) for status in style.STATUSES
 }
 _NONE = 1 << 30
-_RANK = {Status.SUSPECTED: 2, Status.CLOSED: 5, Status.DISMISSED: 6}
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,12 @@ class Keys:
 
 
 class Columns:
-    """Cases in the order of the list: overdue (longest first), due soon, to dispatch, the rest, closed,
-    dismissed. Areas in hundredths of a 亩, places in 1e-5 degree."""
+    """Cases in the order of every list. Areas in hundredths of a 亩, places in 1e-5 degree."""
 
     def __init__(self, rows: Sequence[Mapping[str, Any]], as_of: datetime | None, keys: Keys) -> None:
-        left = {id(row): _left(row, as_of) for row in rows}
-        self.rows = sorted(rows, key=lambda row: _order(row, left[id(row)]))
+        self.rows = sorted(rows, key=order_key)
         self.keys, self.as_of = keys, as_of
-        left_days = [left[id(row)] for row in self.rows]
+        left_days = [_left(row, as_of) for row in self.rows]
         kind, county, township, month = (
             {key: n for n, key in enumerate(names)}
             for names in (keys.kinds, keys.counties, keys.townships, keys.months)
@@ -249,13 +247,6 @@ def _left(row: Mapping[str, Any], as_of: datetime | None) -> int | None:
     if str(row["status"]) in (Status.CLOSED, Status.DISMISSED):
         return None
     return features.days_left(row.get("due_at"), as_of)
-
-
-def _order(row: Mapping[str, Any], left: int | None) -> tuple[int, int, float, str]:
-    rank = _RANK.get(Status(str(row["status"])), 3)
-    if rank < 5 and left is not None:
-        rank = 0 if left < 0 else 1
-    return rank, left or 0, -row["urgency"], row["number"]
 
 
 def _index(names: Sequence[str], name: str) -> int:

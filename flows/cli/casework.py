@@ -42,7 +42,7 @@ def district_code(context: click.Context, parameter: click.Parameter, value: str
     return value or None
 
 
-@case.command("list", help=tr("Cases, the most urgent first."))
+@case.command("list", help=tr("Cases, in the order in which they want attention."))
 @click.option("--stage", type=click.Choice([s.value for s in Stage], case_sensitive=False), help=tr("Only this stage."))
 @click.option(
     "--status", type=click.Choice([s.value for s in Status], case_sensitive=False), help=tr("Only this status.")
@@ -73,7 +73,6 @@ def case_list(stage: str | None, status: str | None, district: str | None, kind:
     visits = _visits(office, status) if budget else 0
     with office.ledger as ledger:
         found = ledger.rows(
-            by="worth" if budget else "urgency",
             stage=stage,
             status=Status.SUSPECTED.value if budget else status,
             district=district,
@@ -97,7 +96,7 @@ def case_list(stage: str | None, status: str | None, district: str | None, kind:
         click.echo(
             tr(
                 "number  status  kind  area (farmland)  confidence  district  longitude,latitude  due  assigned to"
-                "  sources (most urgent first, then by number)"
+                "  sources (overdue and due first, then to dispatch, the others, closed, dismissed)"
             )
         )
     for row in rows:

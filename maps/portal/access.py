@@ -31,6 +31,7 @@ from pipeline.cases import tables
 from pipeline.cases.case import Case
 from pipeline.cases.database import reading
 from pipeline.cases.events import Actor, Role
+from pipeline.cases.order import order_key
 
 COOKIE, BEFORE = "gx_session", "gx_before"
 """The session; and what a form is bound to before there is one."""
@@ -234,7 +235,7 @@ def rows_of(office: Office, person: Person, *, district: str | None = None, **fi
     found = [row for area in areas for row in office.ledger.rows(district=area, **filters)]
     if len(areas) > 1:
         found = list({row["number"]: row for row in found}.values())
-        found.sort(key=lambda row: (-row["urgency"], row["number"]))
+        found.sort(key=order_key)
     limit = filters.get("limit")
     return found if limit is None else found[:limit]
 

@@ -1,8 +1,7 @@
-"""[io] The list of cases under filters, in the order in which they want attention."""
+"""[io] The list of cases under filters."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,9 +11,9 @@ from maps.portal.access import Person, areas_of
 from maps.portal.office import Office
 from pipeline.cases import tables
 from pipeline.cases.database import reading
+from pipeline.cases.listing import ordered
 from pipeline.cases.table import Status
 
-ENDED = (Status.CLOSED, Status.DISMISSED)
 MANY = 1_000_000
 SEARCHED = ("number", "district_name", "township_name", "village_name", "party")
 
@@ -22,31 +21,16 @@ SEARCHED = ("number", "district_name", "township_name", "village_name", "party")
 def rows_shown(
     office: Office, person: Person, given: Mapping[str, str], shown: int
 ) -> tuple[list[dict[str, Any]], int]:
-    """(the first ``shown`` rows, how many there are): by last day, then what has none, then what has ended; suspected
-    ones alone by what a visit is worth.
+    """(the first ``shown`` rows, how many there are), in the order of every list.
 
     given: stage, status, kind, batch, party, assignee, district, overdue, q; "" filters nothing."""
-    cases, which = tables.cases.c, _which(office, person, given)
-    order: tuple[Any, ...] = (
-        cases.status.in_(ENDED),
-        cases.due_at.is_(None),
-        cases.due_at,
-        cases.urgency.desc(),
-        cases.number,
-    )
-    if given["status"] == Status.SUSPECTED:
-        order = (cases.worth.desc(), cases.number)
-    if given["q"]:
-        query = sa.select(cases.row).where(which).order_by(*order)
-        with reading(office.ledger.engine) as connection:
-            found = [json.loads(row) for row in connection.execute(query).scalars()]
-        found = [row for row in found if _fits(row, given["q"])]
-        return found[:shown], len(found)
-    first = sa.select(cases.number).where(which).order_by(*order).limit(shown)
+    which = _which(office, person, given)
     with reading(office.ledger.engine) as connection:
+        if given["q"]:
+            found = [row for row in ordered(connection, which, None) if _fits(row, given["q"])]
+            return found[:shown], len(found)
         total = connection.execute(sa.select(sa.func.count()).select_from(tables.cases).where(which)).scalar_one()
-        rows = connection.execute(sa.select(cases.row).where(cases.number.in_(first)).order_by(*order)).scalars()
-        return [json.loads(row) for row in rows], total
+        return ordered(connection, which, shown), total
 
 
 def by_status(office: Office, person: Person, given: Mapping[str, str]) -> dict[str, int]:

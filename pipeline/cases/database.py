@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from geodata.errors import LedgerDamaged, UnreadableFile, WorkError
 from pipeline.cases.tables import metadata
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision in ``migrations/versions``."""
-KNOWN = frozenset({"0001", "0002", "0003", HEAD})
+KNOWN = frozenset({"0001", "0002", "0003", "0004", HEAD})
 
 PATIENCE_S = 120.0
 """How long a writer waits for its turn."""

@@ -214,12 +214,10 @@ class Ledger:
         earlier = known.earlier(connection, case) if kind in ASKING else None
         return World(at, self.rules(day_of(at)), known.elsewhere(connection, case.number, sha), earlier)
 
-    def rows(
-        self, *, limit: int | None = None, by: str = "urgency", **filters: Unpack[Filters]
-    ) -> list[dict[str, Any]]:
-        """Rows of ``rows.case_row``, the highest ``by`` (urgency, worth) first, read from the table, not replayed."""
+    def rows(self, *, limit: int | None = None, **filters: Unpack[Filters]) -> list[dict[str, Any]]:
+        """Rows of ``rows.case_row`` in the order of ``order.order_key``, read from the table and not replayed."""
         with reading(self.engine) as connection:
-            return listing.rows(connection, filters, limit, by)
+            return listing.rows(connection, filters, limit)
 
     def each_row(self, **filters: Unpack[Filters]) -> Iterator[dict[str, Any]]:
         """The like, by number and one at a time: however many there are, few are held."""

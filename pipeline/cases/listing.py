@@ -28,14 +28,18 @@ class Filters(TypedDict, total=False):
     due_before: date | None
 
 
-def rows(connection: sa.Connection, filters: Filters, limit: int | None, by: str = "urgency") -> list[dict[str, Any]]:
-    """The highest ``by`` first (urgency, worth)."""
+def rows(connection: sa.Connection, filters: Filters, limit: int | None) -> list[dict[str, Any]]:
+    """In the order of ``order.order_key``."""
+    return ordered(connection, which(filters), limit)
+
+
+def ordered(connection: sa.Connection, chosen: sa.ColumnElement[bool], limit: int | None) -> list[dict[str, Any]]:
+    """The like, of the cases that a condition chooses."""
     table = tables.cases.c
-    order = table[by].desc(), table.number
-    query = sa.select(table.row).where(which(filters)).order_by(*order)
+    query = sa.select(table.row).where(chosen).order_by(table.order_key)
     if limit is not None:  # sort the numbers first: the rows are long
         first = query.with_only_columns(table.number).limit(limit)
-        query = sa.select(table.row).where(table.number.in_(first)).order_by(*order)
+        query = sa.select(table.row).where(table.number.in_(first)).order_by(table.order_key)
     return [json.loads(row) for row in connection.execute(query).scalars()]
 
 

@@ -17,7 +17,7 @@ from pipeline.cases.ledger import Ledger
 from pipeline.precision import right
 
 COLUMNS = (
-    *("number", "status", "stage", "kind", "urgency", "district_code", "township_code"),
+    *("number", "status", "stage", "kind", "worth", "district_code", "township_code"),
     *("due_at", "relapses", "found_at"),
 )
 TEXTS = ("district_name", "township_name", "village_name", "closed_at", "after_id", "method")

@@ -16,6 +16,7 @@ from sqlalchemy.types import LargeBinary, TypeDecorator, UserDefinedType
 
 from pipeline.cases.case import Case
 from pipeline.cases.events import Event, Kind, canonical_json
+from pipeline.cases.order import order_key
 from pipeline.cases.rows import case_row
 
 SRID = 4490
@@ -108,15 +109,12 @@ cases = sa.Table(
     sa.Column("found_at", BYTEWISE, nullable=False),
     sa.Column("row", BYTEWISE, nullable=False),
     *_place(),
-    *(
-        sa.Index(f"cases_{name}", name, "urgency", "number")
-        for name in ("stage", "status", "kind", "assignee", "due_at")
-    ),
-    sa.Index("cases_order", "urgency", "number"),
-    sa.Index("cases_worth", "status", "worth", "number"),
+    sa.Column("order_key", BYTEWISE),
+    *(sa.Index(f"cases_{name}", name, "order_key") for name in ("stage", "status", "kind", "assignee", "due_at")),
+    sa.Index("cases_order", "order_key"),
 )
-"""``row``: ``rows.case_row`` as canonical JSON; the columns beside it are for filters, their indexes for
-the first ones by urgency."""
+"""``row``: ``rows.case_row`` as canonical JSON; the columns beside it are for filters, ``order.order_key`` for the
+order, the indexes for the first ones in it."""
 
 flags = sa.Table(
     "flags",
@@ -210,7 +208,14 @@ def case_values(case: Case, seq: int) -> dict[str, Any]:
     row = case_row(case)
     values = {c.name: row[c.name] for c in cases.columns if c.name in row}
     geometry = case.geometry
-    return {**values, "seq": seq, "row": canonical_json(row), "geometry": geometry, **_box(geometry)}
+    return {
+        **values,
+        "seq": seq,
+        "order_key": order_key(row),
+        "row": canonical_json(row),
+        "geometry": geometry,
+        **_box(geometry),
+    }
 
 
 def event_values(event: Event, geometry: BaseGeometry | None = None) -> Rows:

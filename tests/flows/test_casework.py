@@ -221,7 +221,7 @@ def test_lists_are_filtered_without_a_replay(run, tmp_path):
     assert (row["overdue"], row["days_left"] > 0) == (False, True)
     listed = run("case", "list").out.splitlines()
     assert listed[0].startswith("number  status")
-    assert "most urgent first" in listed[0]
+    assert "overdue and due first" in listed[0]
     assert "days left" in listed[1]
     assert "mu (farmland " in listed[1]  # the patch first, and the farmland by its name
     assert run("case", "list", "--batch", "none").out == ""

@@ -83,7 +83,7 @@ def rows(n: int, seed: int = 5, *, statuses: tuple[Status, ...] = _STATUS, dates
                 "stage": str(STAGE_OF[status]),
                 "kind": _KINDS[int(rng.integers(len(_KINDS)))],
                 "confidence": 0.8,
-                "urgency": round(float(rng.uniform()), 2),
+                "worth": round(float(rng.uniform()), 2),
                 "district_code": unit.parent,
                 "district_name": names[unit.parent],
                 "township_code": unit.code,

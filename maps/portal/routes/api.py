@@ -77,7 +77,7 @@ def cases(
     district: Code = None, kind: Plain = None, overdue: bool = False, batch: Plain = None, party: Plain = None,
     assignee: Plain = None, limit: Limit = 100, offset: Offset = 0,
 ) -> Response:  # fmt: skip
-    """Cases, the most urgent first; the filters of ``gengxun case list``."""
+    """Cases, in the order in which they want attention; the filters of ``gengxun case list``."""
     office = office_of(request)
     given: dict[str, Any] = {
         "stage": stage, "status": status, "kind": kind, "batch": batch, "party": party, "assignee": assignee,

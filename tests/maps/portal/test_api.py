@@ -39,7 +39,7 @@ def test_cases_are_those_of_the_district(client, token) -> None:
     everything = client.get("/api/cases", headers=token("reviewer")).json()
     assert everything["count"] == len(everything["cases"]) == 8
     own = client.get("/api/cases", headers=token("district_officer", (OTHER,))).json()
-    assert [row["number"] for row in own["cases"]] == [number(1, OTHER), number(2, OTHER)]
+    assert [row["number"] for row in own["cases"]] == [number(2, OTHER), number(1, OTHER)]
     assert client.get("/api/cases?district=430321", headers=token("district_officer", (OTHER,))).json()["count"] == 0
 
 

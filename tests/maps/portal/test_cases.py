@@ -225,6 +225,20 @@ def test_the_list_filters_by_address_and_keeps_filters_for_each_person(person) -
     assert "No cases match" in reviewer.get("/cases?party=nobody").text
 
 
+def test_every_list_has_the_same_order(office, person) -> None:
+    for one in (person("reviewer"), person("district_officer", ("430321", OTHER))):
+        page = re.findall(r'gx-row-number" href="/case/([^"]+)"', one.get("/cases").text)
+        assert page == [
+            number(5), number(3), number(2, OTHER), number(4), number(2), number(1, OTHER), number(1), number(6),
+        ]  # fmt: skip
+        assert [row["number"] for row in one.get("/api/cases").json()["cases"]] == page
+        assert [row["number"] for row in one.get("/api/cases?limit=3&offset=2").json()["cases"]] == page[2:5]
+        assert (
+            one.get("/overview/cases.json").json()["cases"]["number"] == page[:-1]
+        )  # what was dismissed only if asked
+    assert [row["number"] for row in office.ledger.rows()] == page
+
+
 def test_what_waits_for_whom(person) -> None:
     assert re.findall(r'gx-row-number" href="([^"]+)"', person("reviewer").get("/todo").text) == [
         f"/review/{number(5)}", f"/case/{number(2)}", f"/case/{number(1, OTHER)}",

@@ -18,9 +18,10 @@ from pipeline.cases import audit, database, tables
 from pipeline.cases.case import Status
 from pipeline.cases.events import SYSTEM, Actor, Kind, canonical_json
 from pipeline.cases.ledger import LeaseHeld, LeaseLost, Ledger
+from pipeline.cases.order import order_key
 from pipeline.cases.refusal import StepRefused
 from pipeline.cases.rows import case_row
-from tests.pipeline.cases.lives import ADMIN, FIRST, OFFICER, SENSING, Office, a_whole_life, clue
+from tests.pipeline.cases.lives import ADMIN, FIRST, LEGAL, OFFICER, SENSING, Office, a_whole_life, clue
 from tests.pipeline.invented_flags import flag, inspection, occupied, place
 
 AT = datetime(2026, 11, 20, 1, 30, tzinfo=UTC)
@@ -130,12 +131,12 @@ def test_lists_are_filtered_by_the_database(where):
         return [row["number"] for row in ledger.rows(**asked)]
 
     other = "430381-2026-00001"
-    assert numbers() == [other, "430321-2026-00003", SECOND, FIRST]
-    assert numbers(limit=2) == [other, "430321-2026-00003"]
+    assert numbers() == [SECOND, other, "430321-2026-00003", FIRST]  # what has a last day before what has none
+    assert numbers(limit=2) == [SECOND, other]
     assert numbers(district="4303") == numbers()
-    assert numbers(district="430321") == ["430321-2026-00003", SECOND, FIRST]
+    assert numbers(district="430321") == [SECOND, "430321-2026-00003", FIRST]
     assert numbers(district="430321101") == [SECOND]
-    assert numbers(district="43032110") == ["430321-2026-00003", SECOND, FIRST]
+    assert numbers(district="43032110") == [SECOND, "430321-2026-00003", FIRST]
     assert numbers(status="DISPATCHED") == numbers(assignee=OFFICER.name) == [SECOND]
     due = date.fromisoformat(ledger.rows(status="DISPATCHED")[0]["due_at"])
     assert numbers(due_before=due) == []
@@ -144,6 +145,25 @@ def test_lists_are_filtered_by_the_database(where):
     assert ledger.counts("district_code", status="SUSPECTED") == {"430321": 2, "430381": 1}
     assert ledger.counts("status", district="430321", assignee=OFFICER.name) == {"DISPATCHED": 1}
     assert numbers(stage="CLOSED") == numbers(party="某") == numbers(batch="x") == numbers(kind="dumping") == []
+
+
+def test_lists_begin_with_what_is_overdue_the_longest_and_end_with_what_was_dismissed(where):
+    office = Office(where)
+    urgency = (0.99, 0.98, 0.97, 0.4, 0.3, 0.1, 0.2)
+    flags = [dataclasses.replace(flag(n), urgency=value) for n, value in enumerate(urgency)]
+    dismissed, closed, paused, suspected, less, late, soon = office.ledger.record(inspection(), flags, SYSTEM).new
+    office.do(Kind.DISMISSED, SENSING, dismissed, reason="云影")
+    office.dispatched(paused)
+    office.violation(paused)
+    office.ordered(paused)
+    office.do(Kind.PAUSED, LEGAL, paused, reason="行政复议")
+    office.dispatched(late)
+    office.later(7)
+    office.dispatched(soon)
+    office.closed(closed)
+    wanted = [late, soon, suspected, less, paused, closed, dismissed]
+    assert [row["number"] for row in office.ledger.rows()] == wanted
+    assert [row["number"] for row in sorted(office.ledger.each_row(), key=order_key)] == wanted
 
 
 def test_text_is_ordered_by_its_bytes_whatever_the_language_of_the_server(ledger):
@@ -214,7 +234,7 @@ GUARDS_OFF = {
 }
 
 
-@pytest.mark.parametrize("column", ["urgency", "geometry", "row", "status"])
+@pytest.mark.parametrize("column", ["urgency", "geometry", "row", "status", "order_key"])
 def test_a_changed_projection_is_found(ledger, column):
     ledger.record(inspection(), [flag(0), flag(1)], SYSTEM)
     wrong = {"urgency": 7.5, "geometry": place(50)}.get(column, "x")
@@ -273,6 +293,28 @@ def test_a_ledger_of_the_first_schema_is_brought_up_with_all_its_events(where, t
         assert ledger.verify().ok
     with Ledger(where) as again:
         assert len(again.events()) == 6
+
+
+def test_a_ledger_without_the_order_of_lists_gets_it_and_keeps_its_rows(where):
+    office = Office(where)
+    office.found()
+    office.dispatched(SECOND)
+    with office.ledger.engine.begin() as connection:
+        for index in tables.cases.indexes:
+            if "order_key" in index.columns:
+                index.drop(connection)
+                connection.exec_driver_sql(f"CREATE INDEX {index.name} ON cases (urgency, number)")
+        connection.exec_driver_sql("CREATE INDEX cases_worth ON cases (status, worth, number)")
+        connection.exec_driver_sql("ALTER TABLE cases DROP COLUMN order_key")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0004'")
+    office.ledger.close()
+    with Ledger(where) as ledger:
+        assert ledger.verify().ok
+        assert [row["number"] for row in ledger.rows()] == [SECOND, FIRST]
+        with database.reading(ledger.engine) as connection:
+            held = {index["name"]: index["column_names"] for index in sa.inspect(connection).get_indexes("cases")}
+    assert (held["cases_order"], held["cases_stage"]) == (["order_key"], ["stage", "order_key"])
+    assert "cases_worth" not in held
 
 
 def old(where, events):
