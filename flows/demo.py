@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,14 @@ from flows import settings
 from flows.demo_story import Told, of
 from flows.engine import check_loopback, engine, running_server
 from flows.progress import step
-from geodata import township
+from geodata import atomic, township
 from geodata.errors import InputError
 from geodata.scene import Scene
 from geodata.words import both, language, tr
 from pipeline.cases.keys import forget
 
 MARK = ".gengxun-demo"
+"""In the folder of a demo: empty while it is built, then the version that built it and what came of it."""
 
 
 def run(folder: Path) -> dict[str, Any]:
@@ -36,7 +39,10 @@ def run(folder: Path) -> dict[str, Any]:
         check_loopback()  # said before an earlier demo is replaced and land is computed, not after
     office = fresh(folder)
     with ExitStack() as stack:
-        with ThreadPoolExecutor(1) as beside, step(tr("computing a township: land, seasons, sky")) as progress:
+        with (
+            ThreadPoolExecutor(1) as beside,
+            step(tr("computing a township: land, seasons, sky"), lines=True) as progress,
+        ):
             building = beside.submit(township.build, office.root / "delivered", progress=progress, rectified=True)
             stack.enter_context(engine(office))  # starts while the land is computed
             town = building.result()
@@ -50,7 +56,7 @@ def run(folder: Path) -> dict[str, Any]:
         )
         published = publish(office.root)
     scores = compare(office, town)
-    return {
+    found = {
         "workspace": str(office.root),
         "index": published["index"],
         "story": [{"text": dict(one.text), "cases": list(one.numbers)} for one in story],
@@ -60,6 +66,19 @@ def run(folder: Path) -> dict[str, Any]:
         "seconds": round(time.monotonic() - started, 1),
         "lines": [*told(story), *lines(office, published, scores, time.monotonic() - started)],
     }
+    atomic.write_bytes(office.root / MARK, json.dumps({"version": version("gengxun"), "found": found}).encode())
+    return found
+
+
+def earlier(folder: Path) -> dict[str, Any] | None:
+    """What ``run`` gave where ``folder`` still holds that demo, built to its end by this version; else None."""
+    root = folder.resolve()
+    try:
+        held = json.loads((root / MARK).read_bytes())
+        whole = held["version"] == version("gengxun") and held["found"]["workspace"] == str(root)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return dict(held["found"]) if whole else None
 
 
 def played(root: Path, town: township.Township) -> tuple[list[Told], list[Any]]:
@@ -104,7 +123,7 @@ def fresh(folder: Path) -> settings.Workspace:
 
 def take_in(office: settings.Workspace, town: township.Township) -> None:
     """Layers through the same door as a bureau's own; scenes come in the story, each on its day."""
-    with step(tr("taking in layers")) as progress:
+    with step(tr("taking in layers"), lines=True) as progress:
         for n, file in enumerate(town.layers):
             office.editions.add(file.kind, file.path, edition=file.edition, **file.options)
             progress((n + 1) / len(town.layers))

@@ -112,7 +112,7 @@ class Loop(People):
 def play(office: StoryOffice, town: township.Township) -> tuple[list[Told], list[Any]]:
     """The story, told, and what each inspection gave; every scene of ``town`` has been inspected at its end."""
     loop = Loop(office, town)
-    with step(tr("playing two years of an office")) as progress:
+    with step(tr("playing two years of an office"), lines=True) as progress:
         for n, chapter in enumerate(CHAPTERS):
             chapter(loop)
             progress((n + 1) / len(CHAPTERS))

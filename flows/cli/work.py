@@ -310,13 +310,17 @@ def schedule() -> None:
     "--dir", "folder", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, metavar="DIR"
 )
 @click.option("--serve", "serves", is_flag=True, help=tr("Then open the portal on it, with an account of each role."))
+@click.option("--fresh", is_flag=True, help=tr("With --serve: build it anew where it stands already."))
 @JSON
-def demo(folder: Path, serves: bool, as_json: bool) -> None:
-    from flows.demo import run
+def demo(folder: Path, serves: bool, fresh: bool, as_json: bool) -> None:
+    from flows.demo import earlier, run
 
-    found = run(folder)
+    stands = earlier(folder) if serves and not fresh else None
+    found = stands or run(folder)
     if as_json:
         emit(found)
+    elif stands:
+        say(tr("{path}: the demo stands already and is opened as it is; --fresh builds it anew", path=folder))
     else:
         for line in found["lines"]:
             click.echo(line)
@@ -331,7 +335,10 @@ def _open_portal(office: settings.Workspace) -> None:
 
     store, password = serve.store_of(office), people.new_password()
     for person in demo_story.PEOPLE:
-        people.add(store, person.name, person.role, at=datetime.now(UTC), password=password)
+        if people.account_or_none(store, person.name):
+            people.reset(store, person.name, at=datetime.now(UTC), password=password)
+        else:
+            people.add(store, person.name, person.role, at=datetime.now(UTC), password=password)
     store.close()
     portal = office.settings.portal
     serve.check_port(portal.host, portal.port)

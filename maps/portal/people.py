@@ -122,10 +122,11 @@ def disable(store: Store, name: str, *, at: datetime, by: str = "", disabled: bo
         _note(connection, at, "user_disabled" if disabled else "user_enabled", by, found.name)
 
 
-def reset(store: Store, name: str, *, at: datetime, by: str = "") -> str:
-    """A new first pass phrase; sessions and tokens end at once, and the lock of this name is opened."""
-    found, first = account(store, name), new_password()
-    values = {"password": hashed(first), "must_change": True}
+def reset(store: Store, name: str, *, at: datetime, by: str = "", password: str | None = None) -> str:
+    """A new first pass phrase, to be changed as in ``add``; sessions and tokens end at once, and the lock of this
+    name is opened."""
+    found, first = account(store, name), password or new_password()
+    values = {"password": hashed(first), "must_change": password is None}
     with store.writing() as connection:
         connection.execute(users.update().where(users.c.name == found.name).values(values))
         _end_all(connection, found.name, at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from flows import demo, demo_evidence, demo_loop, demo_story, settings
 from flows.demo_loop import NAMES, Loop
+from flows.progress import step
 from geodata import township
 from geodata.photofile import read_photo
 from geodata.words import both
@@ -133,6 +135,34 @@ def test_the_same_photo_is_drawn_the_same() -> None:
     assert demo_evidence.paper("n", "8001", at) == demo_evidence.paper("n", "8001", at)
 
 
+def test_a_demo_is_opened_as_it_is_where_it_stands_whole_and_of_this_version(tmp_path: Path) -> None:
+    found = {"workspace": str(tmp_path), "verify": True}
+    mark = tmp_path / demo.MARK
+
+    def stands(version_: str, workspace: Path) -> bool:
+        mark.write_text(json.dumps({"version": version_, "found": found | {"workspace": str(workspace)}}))
+        return demo.earlier(tmp_path) is not None
+
+    now = version("gengxun")
+    assert demo.earlier(tmp_path) is None
+    mark.touch()  # broken off while it was built
+    assert demo.earlier(tmp_path) is None
+    assert stands(now, tmp_path)
+    assert demo.earlier(tmp_path) == found
+    assert not stands("0.0.1", tmp_path)
+    assert not stands(now, tmp_path / "elsewhere")
+
+
+def test_long_work_says_where_it_is_where_there_is_no_terminal(capsys) -> None:
+    with step("playing", lines=True) as progress:
+        for share in (0.05, 0.1, 0.15, 0.5, 1.0):
+            progress(share)
+    assert capsys.readouterr().err.splitlines() == ["playing", "playing: 10%", "playing: 50%", "playing: 100%"]
+    with step("reading") as progress:
+        progress(1.0)
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.soak
 def test_the_whole_demo_plays_the_loop_and_its_pages_show_it(gengxun, tmp_path: Path) -> None:
     done = gengxun("demo", "--dir", "demo", "--json", cwd=tmp_path, lang="zh", timeout=1500)
@@ -145,7 +175,7 @@ def test_the_whole_demo_plays_the_loop_and_its_pages_show_it(gengxun, tmp_path: 
         for number in one["cases"]:
             assert number in (site / "case" / f"{number}.html").read_text(encoding="utf-8")
     told = " ".join(one["text"]["en"] for one in story)
-    for step in (
+    for words in (
         "split into two parts",
         "refused",
         "7 kinds of verdict",
@@ -153,5 +183,5 @@ def test_the_whole_demo_plays_the_loop_and_its_pages_show_it(gengxun, tmp_path: 
         "overdue",
         "relapse",
     ):
-        assert step in told
+        assert words in told
     assert found["scores"]["satellite"]["found"]
