@@ -18,6 +18,8 @@ from maps.portal import link_keys, link_makers, links, message
 
 NOBODY = "gengxun"
 """As whom links are made where nobody is named."""
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
+"""Hosts that stand for every address of this machine."""
 
 
 @click.group(cls=Group, help=tr("Field links: one for a phone, for some cases, for some days."))
@@ -40,6 +42,7 @@ def new(cases: tuple[str, ...], to: str, days: float | None, by: str, qr: Path |
     if send and not urls:
         raise InputError("{path}: [notify] names no channel; write one there, or leave --send out.",
                          path=office.root / settings.FILE)  # fmt: skip
+    base = _base(office)
     store, now = serve.store_of(office), datetime.now(UTC)
     with office.ledger as ledger:
         for number in cases:
@@ -48,7 +51,7 @@ def new(cases: tuple[str, ...], to: str, days: float | None, by: str, qr: Path |
         assert keys is not None  # there is a case
         lives = portal.link_days if days is None else days
         made, secret = links.make(store, keys, cases=cases, to=to, by=by, days=lives, at=now)
-        address = links.address(portal.public_url or f"http://{portal.host}:{portal.port}", made.id, secret)
+        address = links.address(base, made.id, secret)
         if qr is not None:
             atomic.write_bytes(qr, links.qr_svg(address).encode())
         if as_json:
@@ -64,6 +67,19 @@ def new(cases: tuple[str, ...], to: str, days: float | None, by: str, qr: Path |
                        " it."))  # fmt: skip
         if send:  # last: whatever a channel says, the address has been shown
             serve.notifier(urls)(*message.of_link(ledger, made, address))
+
+
+def _base(office: settings.Workspace) -> str:
+    """The address that phones open. Raises: InputError where the portal listens everywhere, which is no address."""
+    portal = office.settings.portal
+    if not portal.public_url and portal.host in EVERYWHERE:
+        raise InputError(
+            "{path}: public_url is missing under [portal], and {host} is no address that a phone can open; write the"
+            " one that phones open, as https://gengxun.example.",
+            path=office.root / settings.FILE,
+            host=portal.host,
+        )
+    return portal.public_url or f"http://{portal.host}:{portal.port}"
 
 
 @link.command("list", help=tr("The links made, the newest first; no secret is known here."))

@@ -62,6 +62,19 @@ def test_a_mistake_is_one_sentence(run: Any, arguments: tuple[str, ...]) -> None
     assert refused.out == ""
 
 
+def test_an_address_that_no_phone_can_open_is_not_given(run: Any, office: Path) -> None:
+    file = office / settings.FILE
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('host = "127.0.0.1"', 'host = "0.0.0.0"'), encoding="utf-8")
+    refused = run("link", "new", "--case", FIRST, "--to", "李外业")
+    assert (refused.code, refused.out, len(refused.err.strip().splitlines())) == (2, "", 1)
+    assert "public_url is missing" in refused.err
+    assert run("link", "list", "--json").json == []
+    told = file.read_text(encoding="utf-8").replace('public_url = ""', 'public_url = "https://gengxun.example"')
+    file.write_text(told, encoding="utf-8")
+    assert run("link", "new", "--case", FIRST, "--to", "李外业").out.startswith("https://gengxun.example/l/")
+
+
 def test_a_message_holds_number_due_day_and_link_and_nothing_else(
     run: Any, office: Path, taker: tuple[str, list[dict[str, Any]]]
 ) -> None:
