@@ -14,6 +14,7 @@
   const figure = (n) => (n <= 9999 ? String(n) : data.lang === "zh" ? (n / 1e4).toFixed(1) + " 万" : (n / 1e3).toFixed(0) + "k");
   const area = (hundredths) => (hundredths / 100).toFixed(2);
   const severalYears = new Set([...data.months, ...data.window].map((m) => m.slice(0, 4))).size > 1;
+  const yearsShown = new Set(data.window.map((m) => m.slice(0, 4))).size > 1; /* then a line of years stands under the months */
   const monthName = (month) => {
     const name = data.monthNames[Number(month.slice(5)) - 1];
     return severalYears ? view.say(words.yearMonth, { year: month.slice(0, 4), month: name }) : name;
@@ -170,11 +171,12 @@
     const box = $("[data-months]");
     redraw(box, all.map(([key, [count, ...n]]) => {
       const name = key === "earlier" ? words.earlier : monthName(key);
-      const bare = key === "earlier" ? name : key.endsWith("-01") && severalYears ? key.slice(0, 4) : data.monthNames[Number(key.slice(5)) - 1];
+      const bare = key === "earlier" ? name : data.monthNames[Number(key.slice(5)) - 1];
+      const year = key === "earlier" || (key.slice(5) !== "01" && key !== data.window[0]) ? "\u00a0" : key.slice(0, 4);
       const running = key === data.month, full = running ? view.say(words.soFar, { month: name }) : name;
       const told = STAGES.map((s, at) => `${data.stages[s]} ${n[at]}`).join(words.comma);
       return `<button type="button" class="gx-month" data-month="${key}" aria-pressed="${state.m === key}" aria-label="${h(`${full} ${count}${words.comma}${told}`)}">` +
-        `<span>${count}</span><i>${parts(n, most)}</i><small><span class="gx-full">${h(running ? view.say(words.soFar, { month: bare }) : bare)}</span><span class="gx-short">${h(bare + (running ? "*" : ""))}</span></small></button>`;
+        `<span>${count}</span><i>${parts(n, most)}</i><small><span class="gx-full">${h(running ? view.say(words.soFar, { month: bare }) : bare)}</span><span class="gx-short">${h(bare + (running ? "*" : ""))}</span></small>${yearsShown ? `<small data-year>${year}</small>` : ""}</button>`;
     }).join(""), "month");
     if (!booted) box.scrollLeft = 1e6; // where it is narrow, the newest first; later it stays: to ask where would lay out the page
   }

@@ -246,6 +246,13 @@ def test_cases_of_earlier_years_stand_in_one_bar(shown) -> None:
     opened = shown(the_page(rows))
     assert sum(opened.numbers(".gx-month > span")) == 20
     assert opened.page.locator('[data-month="earlier"] > span').inner_text() == "7"
+    told = [re.sub(r"\D+$", "", text) for text in opened.page.locator(".gx-month [data-year]").all_inner_texts()]
+    keys = opened.page.locator(".gx-month").evaluate_all("all => all.map(e => e.dataset.month)")
+    assert keys[:3] == ["earlier", "2025-12", "2026-01"]
+    assert [(key, year) for key, year in zip(keys, told, strict=True) if year] == [
+        ("2025-12", "2025"), ("2026-01", "2026"),
+    ]  # fmt: skip
+    assert opened.page.locator('[data-month="2026-01"] .gx-full').inner_text() == "1月"
 
 
 def test_a_case_hidden_by_filters_says_so_and_can_be_shown(shown) -> None:

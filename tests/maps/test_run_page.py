@@ -67,6 +67,9 @@ def test_page_opens_from_a_file_without_errors_and_fits_the_screen(shown, size, 
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= size[0]
     assert opened.page.evaluate("Array.from(document.images).filter(i => i.complete && !i.naturalWidth).length") == 0
     opened.shot(f"run-{lang}-{size[0]}")
+    opened.page.evaluate("window.print = () => { window.printed = true; }")
+    opened.page.get_by_role("button", name="打印" if lang == "zh" else "Print").click()
+    assert opened.page.evaluate("window.printed")
 
 
 def test_funnel_adds_up_on_the_page(shown) -> None:

@@ -46,6 +46,7 @@ def test_the_page_carries_the_cases_of_the_area_and_no_others(new_client: Any, s
     page = mine.get("/overview").text
     assert sorted(block(page)["cases"]["number"]) == [number(1, OTHER), number(2, OTHER)]
     assert "430321-" not in page
+    assert re.search(r'<noscript>.*href="/cases".*</noscript>', page)
     answer = mine.get(f"/overview/totals.json?sel={number(1)}").json()
     assert (answer["sums"]["count"], answer["at"]) == (2, None)
     assert mine.get("/overview/cases.json").json()["cases"]["number"] == answer["cases"]["number"]
