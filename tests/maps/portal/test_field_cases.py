@@ -17,7 +17,7 @@ from maps.portal import fielddata, fieldwork, links
 from pipeline.cases.events import Actor, Kind
 from tests.maps.portal.conftest import number, served
 from tests.maps.portal.field_phone import Phone, new_link
-from tests.maps.portal.test_field_page import CASE, Field, cameras, hold  # noqa: F401 (fixtures)
+from tests.maps.portal.test_field_page import CASE, SIZE, Field, cameras, hold  # noqa: F401 (fixtures)
 from tests.pipeline.cases import lives
 
 OFFICER = Actor("周建军", "district_officer")
@@ -252,6 +252,15 @@ def test_letters_of_twice_the_size_push_no_key_over_another_thing(hold: Callable
     assert field.page.locator("#gxf-number").bounding_box()["height"] > 40, "letters are large"
     field.page.click("#gxf-layers")
     assert field.page.evaluate(INSIDE, [".gxf-mapbox", ".gxf-mapkeys button, .gxf-layerbox"]) == 0
+    field.page.set_viewport_size({"width": 390, "height": 700})
+    covered = """() => { const box = document.getElementById("gxf-primary").getBoundingClientRect();
+        return [2, box.height / 2, box.height - 2].filter((y) => {
+            const top = document.elementFromPoint(box.x + box.width / 2, box.y + y);
+            return !document.getElementById("gxf-primary").contains(top); }).length; }"""
+    assert field.page.evaluate(covered) == 0, "the map lies over no button"
+    field.page.locator("#gxf-copy").scroll_into_view_if_needed()
+    assert field.page.evaluate(INSIDE, ["#gxf-find", "#gxf-copy"]) == 0
+    field.page.set_viewport_size(SIZE)
     take_one(field)
     cut = field.page.evaluate(
         "Array.from(document.querySelectorAll('#gxf-photos small')).some((n) => n.scrollWidth > n.clientWidth)"
