@@ -270,8 +270,13 @@ def environment(lang: str) -> Environment:
         either=lambda text: text if isinstance(text, str) else text[lang],
     )
     found.filters.update(mu=mu_text, m2=m2_text, date_bj=date_bj, time_bj=time_bj, month_start=month_start)
-    found.filters["moment"] = moment
+    found.filters.update(moment=moment, capital=capital)
     return found
+
+
+def capital(words: str) -> str:
+    """With a capital where they begin in Latin letters: a name that stands as a label, not within a sentence."""
+    return words[:1].upper() + words[1:]
 
 
 def mu_text(m2: float, digits: int = 2) -> str:

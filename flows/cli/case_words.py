@@ -88,7 +88,7 @@ def fields(pairs: Iterable[str]) -> dict[str, Any]:
             raise InputError("{pair}: {name} is a text; write {name}=….", pair=pair, name=name)
         found[name] = _json(pair, value) if key.endswith(":") else value.strip()
         if name.endswith(("_m2", "_yuan")) and not isinstance(found[name], int | float):
-            found[name] = number(pair, found[name])
+            found[name] = number(name, found[name])
     return found
 
 

@@ -151,7 +151,7 @@ def _payload(kind: Kind, given: Sent) -> dict[str, Any]:
         if name in OUR_OWN or name in HANDS or name == "paper_title" or not value or not name.isidentifier():
             continue
         numeric = name.endswith(("_m2", "_yuan")) or name == "yuan"
-        found[name] = to_number(f"{name}={value}", value) if numeric else value
+        found[name] = to_number(name, value) if numeric else value
     if choice := given.values.get("reason_choice"):
         found["reason"] = "：".join(one for one in (choice, found.get("reason", "")) if one)
     for name, values in given.chosen.items():

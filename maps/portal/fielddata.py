@@ -32,6 +32,7 @@ from maps.portal import link_room
 from maps.portal.fieldwork import CANNOT, shots_held
 from maps.portal.links import KEPT, Link
 from maps.portal.office import Office
+from maps.style import capital
 from pipeline.cases import closing
 from pipeline.cases.case import Case, Part
 from pipeline.cases.finding import photos_held
@@ -241,9 +242,9 @@ def _verdict(rule: VerdictRule) -> dict[str, Any]:
     keys = dict.fromkeys((*rule.needs, *(k for keys in rule.sub_needs.values() for k in keys), *rule.may))
     return {
         "key": rule.key,
-        "name": dict(rule.name),
+        "name": _label(rule.name),
         "hint": _hint(rule),
-        "subs": {key: dict(name) for key, name in rule.subs.items()},
+        "subs": {key: _label(name) for key, name in rule.subs.items()},
         "fields": [_field(rule, key) for key in keys],
         "photos": dict(rule.photos),
         "in_place": rule.photo_in_place,
@@ -258,14 +259,18 @@ def _field(rule: VerdictRule, key: str) -> dict[str, Any]:
         required = some
     told: dict[str, Any] = {
         "key": key,
-        "name": dict(field.name) if field else {"zh": key, "en": key},
+        "name": _label(field.name) if field else {"zh": key, "en": key},
         "type": field.type if field else "text",
         "required": required,
     }
     if field and field.type == "use":
-        uses = {sub: {use: dict(name) for use, name in named.items()} for sub, named in rule.uses.items()}
+        uses = {sub: {use: _label(name) for use, name in named.items()} for sub, named in rule.uses.items()}
         told |= {"type": "choice", "choices": uses}
     return told
+
+
+def _label(name: Text) -> dict[str, str]:
+    return {lang: capital(text) for lang, text in name.items()}
 
 
 def _hint(rule: VerdictRule) -> dict[str, str]:

@@ -18,8 +18,9 @@ import sqlalchemy as sa
 
 from geodata.days import day_of
 from geodata.errors import InputError
-from geodata.words import LANGUAGES, both, tr
+from geodata.words import LANGUAGES, Text, both, tr
 from maps.portal import links
+from maps.portal.form_parts import by_labels
 from maps.portal.office import Office
 from maps.portal.sender import OURS, Sender, clock_gap_s, late, notes, time_of
 from maps.portal.store import metadata
@@ -187,9 +188,11 @@ def _give(office: Office, sender: Sender, body: Mapping[str, Any]) -> Answer:
         part = _part(office, number, body)
         event = office.ledger.act(number, Kind.VERDICT, payload, sender.actor, part=part, expect_version=expected)
     except StepRefused as refused:
-        event = _kept(office, sender, number, Kind.VERDICT, payload, refused=_said(refused))
+        rule = office.rules(office.today).verdicts.get(str(payload.get("verdict")))
+        told = _said(refused, {key: one.name for key, one in rule.fields.items()} if rule else {})
+        event = _kept(office, sender, number, Kind.VERDICT, payload, refused=told)
         overtaken = _overtaken(office, number, body, event.seq)
-        return Answer(409, {**_said(refused), "seq": event.seq, "kind": event.kind, "overtaken": overtaken})
+        return Answer(409, {**told, "seq": event.seq, "kind": event.kind, "overtaken": overtaken})
     return Answer(201, _verdict_answer(office, number, body, event))
 
 
@@ -399,5 +402,6 @@ def shots_held(case: Case) -> Counter[str]:
     return Counter(seen.values())
 
 
-def _said(error: InputError) -> dict[str, str]:
-    return {lang: tr(error.msgid, lang, **error.fields) for lang in LANGUAGES}
+def _said(error: InputError, labels: Mapping[str, Text] | None = None) -> dict[str, str]:
+    """labels: of the fields that the sentence may name."""
+    return {lang: by_labels(tr(error.msgid, lang, **error.fields), labels or {}, lang) for lang in LANGUAGES}

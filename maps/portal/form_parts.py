@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,6 +11,7 @@ from typing import Any
 from starlette.datastructures import QueryParams
 
 from geodata.words import Text, both
+from maps.style import capital
 from pipeline.cases.case import Case, Part
 from pipeline.cases.events import Event
 from pipeline.cases.rules import Standards
@@ -92,6 +94,21 @@ class Asking:
     picked: Mapping[str, str]
     papers: Mapping[str, Text]
     address: str
+
+
+def labels_of(form: StepForm | None) -> dict[str, Text]:
+    """{name: label} of the fields of a form."""
+    return {"part": both("part of the case"), **{one.name: one.label for one in (form.fields if form else ())}}
+
+
+def by_labels(sentence: str, labels: Mapping[str, Text], lang: str) -> str:
+    """A refusal names a field as a command line takes it (name=…, name=value, --name); on a page by its label."""
+    for name, label in labels.items():
+        told = f"“{capital(label[lang])}”"
+        sentence = re.sub(rf"\b{name}=…(?: ?[(（]{re.escape(label[lang])}[)）])?|--{name}\b", told, sentence)
+        sentence = re.sub(rf"\b{name}=", f"{told} ", sentence)
+        sentence = sentence.replace(f" {told}", told) if lang == "zh" else sentence
+    return sentence
 
 
 def text_field(name: str, label: str, *, required: bool = False, type: str = "text", hint: str = "") -> Field:

@@ -10,8 +10,9 @@ from geodata.words import Text, both
 from maps.case_names import joined
 from maps.portal.form_parts import Asking, Choice, Field, Paper, pick_href, text_field
 from pipeline.cases.events import Kind
+from pipeline.cases.procedure import Step
 from pipeline.cases.proceeding_enforcing import SERVICE
-from pipeline.cases.proceeding_law import ProceedingLaw, proceeding_law
+from pipeline.cases.proceeding_law import ProceedingLaw, proceeding_law, words
 from pipeline.cases.transfer import receiver_name
 
 MULTIPLE = frozenset({"penalties", "performed"})
@@ -50,6 +51,8 @@ def legal(asking: Asking, kind: Kind, step: Mapping[str, Any]) -> dict[str, Any]
     if "party" in needs and (asking.part.verdict or {}).get("party"):
         party = str((asking.part.verdict or {})["party"])
         fields = [replace(f, value=party) if f.name == "party" else f for f in fields]
+    if kind is Kind.PROCEEDING and one["step"] in _MAY_BE_LATE:
+        fields.append(Field("late_reason", words("proceeding").fields["late_reason"], "area", hint=_LATE))
     fields.append(text_field("on", "Day of the paper", type="date", hint="left empty: today"))
     return {
         "choices": tuple(choices),
@@ -61,6 +64,8 @@ def legal(asking: Asking, kind: Kind, step: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
+_MAY_BE_LATE = frozenset({Step.HEARING_REQUEST, Step.APPLY})
+_LATE = both("only where the time has ended")
 _DATES = frozenset({"from", "until", "perform_by", "built"})
 _YESNO = frozenset({"complex", "major", "public_interest", "made", "adopted", "hearing"})
 _AREAS = frozenset({"reason", "content", "conclusion", "result"})

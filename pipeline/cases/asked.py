@@ -53,7 +53,7 @@ class Asked:
         return StepRefused(msgid, number=self.case.number + (f"_{self.part.id}" if self.part.id else ""), **fields)
 
     def day(self, name: str) -> date | None:
-        reader = Reader({"zh": name, "en": name}, self.raw)
+        reader = Reader({"zh": self.case.number, "en": self.case.number}, self.raw)
         return reader.day(name) if reader.has(name) else None
 
     def due(self, what: str, given: date | None = None) -> dict[str, Any] | None:

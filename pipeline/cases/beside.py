@@ -110,4 +110,4 @@ def corrected(asked: Asked) -> dict[str, Any]:
         return {**asked.payload, "corrects": int(asked.payload["corrects"])}
     except (TypeError, ValueError):
         said = asked.payload["corrects"]
-        raise asked.refuse("{number}: corrects={said} is no number of an event.", said=said) from None
+        raise asked.refuse("{number}: {said} is no number of an event; give corrects=…", said=said) from None

@@ -65,11 +65,10 @@ class Reader:
 
     def _wrong(self, name: str, wanted: str | Text) -> StepRefused:
         return StepRefused(
-            "{step}: {name} reads {value}; give {field} as {wanted}.",
+            "{step}: {name}={value} cannot be read; {wanted} is asked for.",
             step=self.step,
             name=name,
             value=self.payload[name],
-            field=self._named(name),
             wanted=wanted,
         )
 
@@ -111,7 +110,7 @@ class Reader:
             raise self._wrong(name, "YYYY-MM-DD") from None
         if latest is not None and found > latest:
             raise StepRefused(
-                "{step}: {field} {day} lies after {limit}; mend {name}.",
+                "{step}: {field} {day} lies after {limit}; mend {name}=…",
                 step=self.step,
                 field=self._named(name),
                 day=found,
@@ -120,7 +119,7 @@ class Reader:
             )
         if earliest is not None and found < earliest:
             raise StepRefused(
-                "{step}: {field} {day} lies before {limit}; mend {name}.",
+                "{step}: {field} {day} lies before {limit}; mend {name}=…",
                 step=self.step,
                 field=self._named(name),
                 day=found,

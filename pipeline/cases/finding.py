@@ -41,7 +41,7 @@ def dispatched(asked: Asked) -> dict[str, Any]:
     else:
         raise asked.refuse(
             "{number}: one scene alone has seen it; wait for a second clear one,"
-            " or say with reason=… why it is worth a visit."
+            " or give reason=… why it is worth a visit."
         )
     return {**asked.payload, "confirmed_by": confirmed, "due": asked.due("check", asked.day("due_on"))}
 
@@ -67,7 +67,9 @@ def opened_again(asked: Asked) -> dict[str, Any]:
 def postponed(asked: Asked) -> dict[str, Any]:
     again = asked.day("again_on")
     if again is None or again <= asked.world.today:
-        raise asked.refuse("{number}: again_on {day} is not after today; give the next day.", day=again)
+        raise asked.refuse(
+            "{number}: the day of the next check, {day}, is not after today; give a later one.", day=again
+        )
     return {**asked.payload, "again_on": again.isoformat()}
 
 
@@ -171,11 +173,11 @@ def verdict(asked: Asked) -> dict[str, Any]:
         )
     checked = asked.day("checked_on") or asked.world.today
     if checked > asked.world.today:
-        raise asked.refuse("{number}: checked_on {day} lies in the future.", day=checked)
+        raise asked.refuse("{number}: the day of the check, {day}, lies in the future.", day=checked)
     sent = asked.case.dispatched_at
     if sent is not None and checked < day_of(sent):
         raise asked.refuse(
-            "{number}: checked_on {day} is before the dispatch of {sent}.", day=checked, sent=day_of(sent)
+            "{number}: the day of the check, {day}, is before the dispatch of {sent}.", day=checked, sent=day_of(sent)
         )
     accept = rule.leads_to == "accept"
     return {

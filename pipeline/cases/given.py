@@ -26,13 +26,13 @@ def slug(kind: Kind) -> str:
     return kind.value.lower().replace("_", "-")
 
 
-def number(pair: str, value: Any) -> float:
+def number(name: str, value: Any) -> float:
     try:
         found = float(str(value).replace(",", ""))
     except ValueError:
         found = math.nan
     if not math.isfinite(found) or found < 0:
-        raise InputError("{pair}: is no number; write one as 120.5.", pair=pair)
+        raise InputError("{name}={text}: is no number; write one as 120.5.", name=name, text=value)
     return found
 
 
@@ -43,7 +43,7 @@ def typed(kind: Kind, given: dict[str, Any], rules: Standards, due: Mapping[str,
         numbers = [f.key for f in rule.fields.values() if f.type == "number"] if rule else []
         for name in numbers:
             if name in given:
-                given[name] = number(f"{name}={given[name]}", given[name])
+                given[name] = number(name, given[name])
     if kind is Kind.LOOKALIKES and not isinstance(given.get("parcels", []), list):
         raise InputError("{pair}: is no list; write parcels:=[{{…}}, …].", pair=f"parcels={given['parcels']}")
     if kind is Kind.DUE_SET and "due" not in given:
@@ -51,7 +51,7 @@ def typed(kind: Kind, given: dict[str, Any], rules: Standards, due: Mapping[str,
         try:
             day = date.fromisoformat(on).isoformat()
         except ValueError:
-            raise InputError("{pair}: is no day; write YYYY-MM-DD.", pair=f"on={on}") from None
+            raise InputError("{name}={text}: is no day; write YYYY-MM-DD.", name="on", text=on) from None
         given["due"] = {"what": what, "on": day, "provisional": False}
     return given
 

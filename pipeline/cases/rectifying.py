@@ -20,14 +20,15 @@ def ordered(asked: Asked) -> dict[str, Any]:
     """A second order may not make the closing easier or the time longer without a second person."""
     kind, before = asked.payload["rectification"], asked.part.order
     closing_rule(asked, kind)
+    names = {key: rule.name for key, rule in asked.world.standards.closings.items()}
     due = asked.due("rectify", asked.day("due_on"))
     if before is not None:
         changed = kind != before["rectification"]
         if changed and (asked.by.role != Role.REVIEWER or not asked.payload.get("reason")):
             raise asked.refuse(
                 "{number}: {before} was ordered; only a reviewer changes it to {kind}, with reason=…",
-                before=before["rectification"],
-                kind=kind,
+                before=names.get(before["rectification"], before["rectification"]),
+                kind=names[kind],
             )
         runs = asked.part.due
         if runs and not asked.raw.get("due_on"):
@@ -42,7 +43,7 @@ def extended(asked: Asked) -> dict[str, Any]:
     if due is None:
         raise asked.refuse("{number}: nothing is due, so that nothing can be extended.")
     if until is None or until.isoformat() <= due["on"]:
-        raise asked.refuse("{number}: due_on must be after the present last day {day}.", day=due["on"])
+        raise asked.refuse("{number}: the new last day must be after the present one, {day}.", day=due["on"])
     times = int(due.get("extended", 0)) + 1
     if asked.by.role != Role.LEADER:
         _within_ceiling(asked, due, until, times)
@@ -63,8 +64,8 @@ def _within_ceiling(asked: Asked, due: Mapping[str, Any], until: date, times: in
     most = asked.world.standards.calendar.after(date.fromisoformat(due["on"]), rule.extend_n, rule.unit, roll=rule.roll)
     if until > most.day:
         raise asked.refuse(
-            "{number}: due_on lies after {day}, the furthest that deadlines.toml allows in one extension; only a leader"
-            " goes beyond it.",
+            "{number}: the new last day lies after {day}, the furthest that deadlines.toml allows in one extension;"
+            " only a leader goes beyond it.",
             day=most.day,
         )
 
@@ -75,7 +76,9 @@ def paused(asked: Asked) -> dict[str, Any]:
         raise asked.refuse("{number}: is paused since {day}.", day=part.paused_on)
     first = max((part.due or {}).get("from", ""), part.resumed_on)
     if on > asked.world.today or on.isoformat() < first:
-        raise asked.refuse("{number}: on={day} must lie between {first} and today.", day=on, first=first or "-")
+        raise asked.refuse(
+            "{number}: the day of the pause, {day}, must lie between {first} and today.", day=on, first=first or "-"
+        )
     return {**asked.payload, "on": on.isoformat()}
 
 

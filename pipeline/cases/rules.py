@@ -110,23 +110,23 @@ class VerdictRule:
         """The first thing that a verdict's payload lacks or says wrongly: ``sub``, then each field it may hold."""
         sub = payload.get("sub") or ""
         if self.subs and sub not in self.subs:
-            return both("{verdict} needs sub, one of {known}", verdict=self.name, known=_names(self.subs))
+            return both("{verdict} needs sub=…, one of {known}", verdict=self.name, known=_names(self.subs))
         if not self.subs and sub:
-            return both("{verdict} has no sub-kinds; leave sub out", verdict=self.name)
+            return both("{verdict} has no sub-kinds; leave out sub=…", verdict=self.name)
         needed = self.needed(sub)
         for key in dict.fromkeys((*needed, *self.may)):
             value = payload.get(key)
             field = self.fields.get(key, Field(key, {"zh": key, "en": key}, "text"))
             if value is None or (isinstance(value, str) and not value.strip()):
                 if key in needed:
-                    return both("{verdict} needs {key} ({field})", verdict=self.name, key=key, field=field.name)
+                    return both("{verdict} needs {key}=… ({field})", verdict=self.name, key=key, field=field.name)
             elif field.type == "use":
                 if value not in self.uses.get(sub, {}):
-                    return both("{key} must be one of {known}", key=key, known=_names(self.uses.get(sub, {})))
+                    return both("{key}=… must be one of {known}", key=key, known=_names(self.uses.get(sub, {})))
             elif not field.fits(value):
                 said = both(_FORMS[field.type])
                 return both(
-                    "{key} ({field}) must be {said}, not {value}", key=key, field=field.name, said=said, value=value
+                    "{key}=… ({field}) must be {said}, not {value}", key=key, field=field.name, said=said, value=value
                 )
         return None
 

@@ -33,7 +33,7 @@ def decide(case: Case, kind: Kind, payload: Mapping[str, Any], by: Actor, world:
     for name in step.needs:
         if payload.get(name) in (None, "", [], {}):
             raise StepRefused(
-                "{number}: {kind} needs {name}; give {name}=…", number=case.number, kind=step_name(kind), name=name
+                "{number}: {kind} lacks something; give {name}=…", number=case.number, kind=step_name(kind), name=name
             )
     whole = {"part": "" if part is None else part.id}
     own = ("to", "due") if step.to else ("due",)

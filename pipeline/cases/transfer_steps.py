@@ -73,7 +73,7 @@ class Taking:
         when = self.read.moment(name)
         if when > self.now:
             raise StepRefused(
-                "{step}: {field} {day} lies after {limit}; mend {name}.",
+                "{step}: {field} {day} lies after {limit}; mend {name}=…",
                 step=self.read.step,
                 field=self.read.fields.get(name, name),
                 day=when.isoformat(),

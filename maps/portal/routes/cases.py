@@ -21,7 +21,7 @@ from maps.portal.case_list import by_status, rows_shown
 from maps.portal.case_page import chip_of, file_held, page_of
 from maps.portal.casework import FIRST, Again, Overtaken, done_words, sent, take
 from maps.portal.checks import check_now
-from maps.portal.form_parts import Asking
+from maps.portal.form_parts import Asking, by_labels, labels_of
 from maps.portal.imagery import around
 from maps.portal.office import Office
 from maps.portal.paper_list import papers_of
@@ -200,7 +200,7 @@ def case_response(request: Request, person: Person, number: str, part: str = "",
         version=case.version,
         address=address,
         opened=event,
-        problem=again.problem,
+        problem=by_labels(again.problem, labels_of(next((f for f in made if f.event == again.at), None)), language()),
         given=again.given,
         done=_done(asked.get("done", ""), events),
         map_script=pages.script(request, str(values["map"].script)),

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from geodata.words import both
+from geodata.words import both, language
 from maps import assets, case_map
 from maps.case_parts import CasePage
 from maps.portal import pages
@@ -16,7 +16,7 @@ from maps.portal.access import NotThere, Person, allowed, case_of, office_of
 from maps.portal.case_forms import forms
 from maps.portal.case_page import file_held, page_of
 from maps.portal.casework import FIRST, Again
-from maps.portal.form_parts import Asking, StepForm
+from maps.portal.form_parts import Asking, StepForm, by_labels, labels_of
 from maps.portal.imagery import around
 from maps.portal.reviewing import TABS, PhotoView, looked_scenes, pairs, photos, queue
 from pipeline.cases.case import Case, Part
@@ -94,7 +94,7 @@ def review_response(request: Request, person: Person, number: str, part: str = "
         pairs=pairs(views),
         photo_data=assets.json_block(_cones(values, views), "gx-photos"),
         version=case.version,
-        problem=again.problem,
+        problem=by_labels(again.problem, labels_of(made.get(again.at)), language()),
         at=again.at,
         given=again.given,
         report=here.report or here.verdict or {},

@@ -116,10 +116,27 @@ def test_a_refusal_stands_at_the_form_and_what_was_typed_stays(person) -> None:
     before = reviewer.get(f"/case/{number(3)}").text
     answer = send(reviewer, number(3), "extended", reason="雨季 <b>", due_on="2026-11-25")
     assert answer.status_code == 409
-    assert "due_on must be after the present last day" in said(answer)
+    assert "the new last day must be after the present one" in said(answer)
     assert "雨季 &lt;b&gt;</textarea>" in answer.text
     assert re.search(r'id="do-extended" open', answer.text)
     assert version(reviewer.get(f"/case/{number(3)}").text) == version(before)
+
+
+def test_a_refusal_names_fields_by_their_labels(person) -> None:
+    sensing = person("remote_sensing")
+    assert "dispatch lacks something; give “To whom”" in said(send(sensing, number(2), "dispatched", reason="x"))
+    alone = said(send(sensing, number(2), "dispatched", to_whom="示意镇"))
+    assert "or give “Reason” why it is worth a visit" in alone
+    wrong = said(send(sensing, number(2), "dispatched", to_whom="示意镇", reason="x", due_on="soon"))
+    assert "“Last day” soon cannot be read" in wrong
+    clerk = person("district_officer", ("430321",))
+    many = send(clerk, number(4), "reported", text="已拆除", demolished_m2="很多")
+    assert said(many) == "“Demolished, m²” 很多: is no number; write one as 120.5."
+    violation = {"verdict": "violation", "pick": "violation", "sub": "transport", "use": "local_road"}
+    lacks = said(send(clerk, number(3), "verdict", **violation))
+    assert re.search(r"needs “[^”=]+”\.?$", lacks), lacks
+    clerk.cookies.set("gx_lang", "zh")
+    assert said(send(clerk, number(4), "reported", text="")).endswith("还缺一项；请填写“做了什么”")
 
 
 def test_who_may_not_act_is_told_who_may(person) -> None:

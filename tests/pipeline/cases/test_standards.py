@@ -69,28 +69,26 @@ def test_what_a_verdict_needs_is_said_one_by_one() -> None:
         said = verdicts[key].wrong(payload)
         return said and said["zh"]
 
-    assert (
-        wrong("lawful") == "“合法”须选细类 sub：approval 批文、land_supply 供地手续、certificate 登记发证、other 其他"
-    )
+    assert wrong("lawful") == "“合法”须选 sub=…：approval 批文、land_supply 供地手续、certificate 登记发证、other 其他"
     paper = {"sub": "approval", "paper_kind": "农转用批复", "paper_number": "湘政地〔2025〕88号"}
-    assert wrong("lawful", **paper) == "“合法”须填 paper_date（批准日期）"
+    assert wrong("lawful", **paper) == "“合法”须填 paper_date=…（批准日期）"
     assert wrong("lawful", **paper, paper_date="2025-02-30") == (
-        "paper_date（批准日期）应为日期，如 2026-03-01，现为 2025-02-30"
+        "paper_date=…（批准日期）应为日期，如 2026-03-01，现为 2025-02-30"
     )
     assert wrong("lawful", **paper, paper_date="2025-02-28") is None
     assert wrong("lawful", **paper, paper_date=date(2025, 2, 28)) is None
     assert "text" in (wrong("lawful", **{**paper, "sub": "other"}, paper_date="2025-02-28") or "")
-    assert wrong("facility", filing_number=" ") == "“设施农用地”须填 filing_number（备案号）"
+    assert wrong("facility", filing_number=" ") == "“设施农用地”须填 filing_number=…（备案号）"
     assert wrong("facility", filing_number="湘潭设农〔2026〕3号") is None
     assert "没有细类" in (wrong("facility", sub="other", filing_number="1") or "")
     built = {"sub": "transport", "use": "local_road"}
-    assert wrong("violation", **built) == "“非农违法”须填 built（建设时间）"
+    assert wrong("violation", **built) == "“非农违法”须填 built=…（建设时间）"
     assert wrong("violation", **built, built="2026-13") is not None
     assert wrong("violation", **built, built="2026-03") is None
     assert wrong("violation", **built, built="2019") is None
     # the finer use belongs to its category
     assert wrong("violation", sub="transport", use="factory", built="2026") == (
-        "use 只能是：expressway_railway 高速高铁、trunk_road 国省干道、local_road 地方城镇道路"
+        "use=… 只能是：expressway_railway 高速高铁、trunk_road 国省干道、local_road 地方城镇道路"
     )
     assert wrong("rural_road", width_m="0") is not None
     assert wrong("rural_road", width_m="nan") is not None

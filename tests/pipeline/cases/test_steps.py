@@ -254,7 +254,9 @@ def test_a_verdict_without_wrong_is_given_on_the_spot(office, verdict) -> None:
 
 def test_what_cannot_be_checked_today_stays_where_it_is(office) -> None:
     office.dispatched()
-    assert "again_on" in refused(office, Kind.POSTPONED, INSPECTOR, reason="道路被淹", again_on="2026-11-20")
+    assert "next check, 2026-11-20," in refused(
+        office, Kind.POSTPONED, INSPECTOR, reason="道路被淹", again_on="2026-11-20"
+    )
     office.do(Kind.POSTPONED, INSPECTOR, reason="道路被淹", again_on="2026-11-23")
     case = office.ledger.case(FIRST)
     assert case.status is Status.DISPATCHED
