@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.flows.ran import runner
+
 SQUARE = [[[112.9, 27.8], [112.91, 27.8], [112.91, 27.81], [112.9, 27.81], [112.9, 27.8]]]
 
 
@@ -120,9 +122,10 @@ def test_of_several_paths_the_good_ones_are_kept(gengxun, workspace: Path, tmp_p
     assert len(gengxun("scene", "list", "--json", cwd=workspace).json) == 1
 
 
-def test_outside_a_workspace(gengxun, tmp_path: Path) -> None:
+def test_outside_a_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = runner(tmp_path, monkeypatch)
     for command in (["scene", "list"], ["layer", "list"], ["case", "list"], ["inspect"], ["verify"], ["publish"]):
-        ran = gengxun(*command, cwd=tmp_path)
+        ran = here(*command, cwd=tmp_path)
         assert (ran.code, ran.out) == (2, "")
         assert "gengxun init" in ran.err
 
@@ -133,7 +136,8 @@ def test_lists_of_an_empty_workspace_are_empty_arrays(gengxun, workspace: Path) 
         assert (ran.code, ran.json) == (0, [])
 
 
-def test_help_teaches_in_both_languages(gengxun, tmp_path: Path) -> None:
+def test_help_teaches_in_both_languages(gengxun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = runner(tmp_path, monkeypatch)
     english = gengxun("--help", cwd=tmp_path).out
     chinese = gengxun("--help", cwd=tmp_path, lang="zh").out
     assert "Usage:" in english
@@ -154,7 +158,7 @@ def test_help_teaches_in_both_languages(gengxun, tmp_path: Path) -> None:
         "doctor",
     ):
         assert command in english
-        assert gengxun(command, "--help", cwd=tmp_path).code == 0
+        assert here(command, "--help", cwd=tmp_path).code == 0
 
 
 def test_without_loopback_an_earlier_demo_is_left_alone(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import uvicorn
 from pyproj import Transformer
 from starlette.testclient import TestClient
 
@@ -225,11 +227,40 @@ def served(root: Path, workers: int = 1) -> Iterator[str]:
         process.wait(20)
 
 
+@contextmanager
+def served_here(root: Path) -> Iterator[str]:
+    """The portal over HTTP from a thread of this process: a process of its own imports everything anew each time."""
+    found = serve.office_of(settings.open_workspace(root))
+    config = uvicorn.Config(create_app(found), log_config=None, server_header=False, proxy_headers=False,
+                            timeout_graceful_shutdown=1)  # fmt: skip
+    server = uvicorn.Server(config)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(128)
+        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+        thread.start()
+        base = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        try:
+            urllib.request.urlopen(f"{base}/alive", timeout=60).close()  # waits in the queue until it is there
+            yield base
+        finally:
+            server.should_exit = True
+            thread.join(30)
+            found.ledger.close()
+            found.store.close()
+
+
 @pytest.fixture
-def serving(office: Office, clock: Clock) -> Iterator[str]:
+def server() -> Any:
+    """How the portal is served; a module that wants ``gengxun serve`` itself gives ``served``."""
+    return served_here
+
+
+@pytest.fixture
+def serving(office: Office, clock: Clock, server: Any) -> Iterator[str]:
     """Base address of a real server of the ``office``'s workspace; it has the real clock, so here too."""
     clock.now = datetime.now(UTC)
-    with served(office.root) as base:
+    with server(office.root) as base:
         yield base
 
 

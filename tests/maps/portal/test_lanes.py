@@ -9,18 +9,25 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 
 from maps.portal.links import COOKIE
 from maps.portal.office import Office
-from tests.maps.portal.conftest import WORD, add_person, csrf, number
+from tests.maps.portal.conftest import WORD, add_person, csrf, number, served
 from tests.maps.portal.field_phone import Phone, header, jpeg, new_link, record
 
 CASE = number(3)
 WHOLE, HALF = 48, 12
 """More than a worker has threads; and such as stop in the middle."""
+
+
+@pytest.fixture
+def server() -> Any:
+    return served
 
 
 @contextmanager

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.maps.portal.conftest import number
+import pytest
+
+from tests.maps.portal.conftest import number, served
 from tests.maps.portal.test_field_page import SIZE, Field, cameras  # noqa: F401 (a fixture)
 
 CASE = number(2)
@@ -16,6 +18,11 @@ KEPT = """caches.keys().then(async (names) => {
     for (const name of names) { if (await (await caches.open(name)).match("data.json")) { return true; } }
     return false; })"""
 """Whether the page can be opened without signal."""
+
+
+@pytest.fixture
+def server() -> Any:
+    return served
 
 
 def desk(cameras: Any, serving: str) -> Any:  # noqa: F811
