@@ -251,16 +251,16 @@ def served_here(root: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def server() -> Any:
+def serve_by() -> Any:
     """How the portal is served; a module that wants ``gengxun serve`` itself gives ``served``."""
     return served_here
 
 
 @pytest.fixture
-def serving(office: Office, clock: Clock, server: Any) -> Iterator[str]:
+def serving(office: Office, clock: Clock, serve_by: Any) -> Iterator[str]:
     """Base address of a real server of the ``office``'s workspace; it has the real clock, so here too."""
     clock.now = datetime.now(UTC)
-    with server(office.root) as base:
+    with serve_by(office.root) as base:
         yield base
 
 

@@ -26,7 +26,7 @@ WHOLE, HALF = 48, 12
 
 
 @pytest.fixture
-def server() -> Any:
+def serve_by() -> Any:
     return served
 
 

@@ -21,7 +21,7 @@ KEPT = """caches.keys().then(async (names) => {
 
 
 @pytest.fixture
-def server() -> Any:
+def serve_by() -> Any:
     return served
 
 
