@@ -17,6 +17,7 @@ import numpy as np
 from geodata import atomic
 from geodata.errors import InputError, UnreadableFile, WorkError
 from geodata.safe import local_file
+from pipeline.detect import METHODS
 from pipeline.detect.learned import Learned
 from pipeline.learn.backbone import CHANNELS, backbone
 from pipeline.learn.card import VERSION, Card
@@ -69,10 +70,16 @@ def read(path: str | Path) -> Learned:
         raise UnreadableFile(
             "{path}: is neither a model of gengxun train nor a network that ends in .onnx; name one.", path=path
         ) from error
-    if not arrays or told.get("backbone") != backbone().sha256:
+    card = _card(told, path) if arrays else None
+    if card is None or card.backbone != backbone().sha256 or not _beside_the_same(card):
         raise InputError("{path}: comes from another version of this program; train it again.", path=path)
-    card = _card(told, path)
     return Learned(_head(arrays, card, path), card, hashlib.sha256(data).hexdigest(), str(path))
+
+
+def _beside_the_same(card: Card) -> bool:
+    """Whether the way without learning is still what the head was trained beside."""
+    name, version = card.free
+    return name in METHODS and METHODS[name][0].version == version
 
 
 def _array(held: zipfile.ZipFile, name: str) -> np.ndarray:

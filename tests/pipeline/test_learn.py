@@ -163,9 +163,10 @@ def test_what_is_no_model_is_refused(told, tmp_path):
     with pytest.raises(UnreadableFile, match=r"x\.gxm: is neither a model"):
         modelfile.read(path)
     model = modelfile.read(told["out"])
-    modelfile.write(path, model.head, replace(model.card, version="0"))
-    with pytest.raises(InputError, match="another version"):
-        modelfile.read(path)
+    for other in ({"version": "0"}, {"free": ("highres", "0")}, {"backbone": "0" * 64}):
+        modelfile.write(path, model.head, replace(model.card, **other))
+        with pytest.raises(InputError, match="another version"):
+            modelfile.read(path)
     net = replace(model.head.net, mean=model.head.net.mean[:-1])
     modelfile.write(path, replace(model.head, net=net), model.card)
     with pytest.raises(UnreadableFile, match="do not fit"):
