@@ -41,7 +41,7 @@ def week(new: int, visits_week: int) -> Text:
     if new <= visits_week:
         return both("{new} new cases lie within the {visits} ground checks of a week.", new=new, visits=visits_week)
     return both(
-        "{new} new cases are {more} more than the {visits} ground checks of a week; those of high confidence first.",
+        "{new} new cases are {more} more than the {visits} ground checks of a week; those that are worth most first.",
         new=new,
         more=new - visits_week,
         visits=visits_week,

@@ -121,10 +121,11 @@ def show(title: str, towns: Sequence[list[Judged]], due: int) -> None:
         some = [one for one in suspected if one.level == level]
         print(f"  {level:8} right {share(sum(one.right for one in some), len(some))}")
     gone = [one for one in whole if one.withdrawn]
+    told = [one for one in gone if one.right]
     print(
         f"  withdrawn {len(gone)} (seasonal {sum(one.withdrawn == 'seasonal' for one in gone)}): wrong flags"
-        f" {sum(not one.right for one in gone)}, occupations gone by themselves"
-        f" {sum(one.right and not one.stands for one in gone)}, standing {sum(one.stands for one in gone)}"
+        f" {len(gone) - len(told)}, occupations gone by themselves {sum(not one.stands for one in told)}, standing"
+        f" {sum(one.stands for one in told)}"
     )
     for name, some in (("high", [o for o in suspected if o.level == "high"]), ("all", suspected)):
         found = sum(len(_shown(cases, some)) for cases in towns)
