@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from flows.ground import Reader
+from flows.ground import Reader, alike
 from flows.places import suspected
 from flows.settings import Workspace
+from geodata.scene import Scene
 from geodata.words import LANGUAGES
 from pipeline import confirm as pure
 from pipeline.cases.case import Case, Status
@@ -35,16 +36,21 @@ def looks(by: Reader, case: Case, cases: Sequence[Case]) -> list[Look]:
     known = {look["look"]["scene_id"] for look in case.looks_now} | {flag["before_id"], flag["after_id"]}
     if since is None:
         return []
-    new = {
-        scene.id
-        for scene in by.over(case.geometry)
-        if scene.id not in known and (scene.acquired_at > since or pure.of_its_season(scene.acquired_at, since))
-    }
+    over = by.over(case.geometry)
+    after = next((scene for scene in over if scene.id == flag["after_id"]), None)
+    new = {scene.id for scene in over if scene.id not in known and _tells(scene, since, after)}
     if not new:
         return []
     several = by.series(suspected(case, cases), since, only=new | {flag["before_id"], flag["after_id"]})
     found = [one for series in several for one in pure.looks(series) if one.scene_id in new]
     return sorted(found, key=lambda one: (one.at, one.scene_id), reverse=True)
+
+
+def _tells(scene: Scene, since: datetime, after: Scene | None) -> bool:
+    """Whether it is later than AFTER, or shows its season earlier, in a way that can be compared with it."""
+    if scene.acquired_at > since:
+        return True
+    return after is not None and alike(scene, after) and pure.of_its_season(scene.acquired_at, since)
 
 
 def look(office: Workspace, by: Reader, cases: Sequence[Case], case: Case) -> list[str]:

@@ -231,13 +231,18 @@ def _groups(scenes: Sequence[Scene]) -> list[list[Scene]]:
     groups: list[list[Scene]] = []
     for scene in scenes:
         for group in groups:
-            like = 1 / GSD_FACTOR <= scene.gsd_m / group[0].gsd_m <= GSD_FACTOR
-            if like and set(scene.bands) == set(group[0].bands) and _fine(scene) == _fine(group[0]):
+            if alike(scene, group[0]):
                 group.append(scene)
                 break
         else:
             groups.append([scene])
     return groups
+
+
+def alike(one: Scene, other: Scene) -> bool:
+    """Whether two scenes can stand in one series."""
+    like = 1 / GSD_FACTOR <= one.gsd_m / other.gsd_m <= GSD_FACTOR
+    return like and set(one.bands) == set(other.bands) and _fine(one) == _fine(other)
 
 
 def _fine(scene: Scene) -> bool:

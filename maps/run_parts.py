@@ -62,11 +62,13 @@ class FunnelRow:
 
 @dataclass(frozen=True)
 class TownshipRow:
+    """sure: flags of medium confidence and more; high takes a second scene."""
+
     name: str
     count: int
     patch_m2: float
     basic_m2: float
-    high: int
+    sure: int
 
 
 @dataclass(frozen=True)

@@ -209,9 +209,11 @@ def _row(step: Step, inspection: Inspection, fresh: Sequence[Flag]) -> FunnelRow
     if step.reason == "too_small" and least:
         said = both("below {area} m², as set", area=m2_text(float(least)))
     elif step.reason == "new":
-        sure = sum(triage.level(flag.confidence) == "high" for flag in fresh)
+        sure = sum(triage.level(flag.confidence) != "low" for flag in fresh)
         said = both(
-            "high confidence {sure} · to be confirmed by a second date {rest}", sure=sure, rest=step.count - sure
+            "confidence medium or more {sure} · low {rest}; high takes a second date",
+            sure=sure,
+            rest=step.count - sure,
         )
     elif step.reason in ("approved", "facility") and step.count:
         said = both("{note}; listed below", note=both(note))
@@ -229,7 +231,7 @@ def _townships(fresh: Sequence[Flag]) -> tuple[TownshipRow, ...]:
             len(found),
             sum(flag.occupied.patch_m2 for flag in found),
             sum(flag.occupied.overlays.get(Kind.BASIC_FARMLAND, (0.0, 0.0))[0] for flag in found),
-            sum(triage.level(flag.confidence) == "high" for flag in found),
+            sum(triage.level(flag.confidence) != "low" for flag in found),
         )
         for name, found in groups.items()
     ]

@@ -103,9 +103,9 @@ def test_new_cases_townships_and_sheet_agree(shown) -> None:
     assert page.locator(".gx-sheet > li").count() == 31
     mu = [float(text.replace(",", "")) for text in page.locator("#gx-towns td:nth-child(3)").all_inner_texts()]
     assert sum(mu[:-1]) == pytest.approx(mu[-1], abs=0.01 * len(mu))
-    high = [int(text) for text in page.locator("#gx-towns td:nth-child(5)").all_inner_texts()]
-    assert high[-1] == sum(high[:-1])
-    assert f"高可信 {high[-1]} · 待第二期影像确认 {31 - high[-1]}" in page.locator("[data-step=new]").inner_text()
+    sure = [int(text) for text in page.locator("#gx-towns td:nth-child(5)").all_inner_texts()]
+    assert sure[-1] == sum(sure[:-1])
+    assert f"中以上可信 {sure[-1]} · 低 {31 - sure[-1]}" in page.locator("[data-step=new]").inner_text()
 
 
 def test_many_townships_are_summed_not_cut() -> None:
