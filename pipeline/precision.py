@@ -37,7 +37,7 @@ GROUPS: Mapping[str, tuple[str, str]] = {
 Row = Mapping[str, Any]
 
 
-def wilson(right: int, n: int) -> tuple[float, float]:
+def wilson(right: float, n: float) -> tuple[float, float]:
     """The 95 % interval of a share, by the score of Wilson (1927); (0, 1) of nothing."""
     if n == 0:
         return 0.0, 1.0

@@ -17,6 +17,7 @@ from geodata.days import BEIJING
 from geodata.layers import Kind, Layer
 from geodata.words import Text, both
 from pipeline import wording
+from pipeline.calibration import first_look
 from pipeline.cases.law import Rules
 from pipeline.cases.law import rules as rules_of
 from pipeline.changes import BandStatistics, Change
@@ -25,7 +26,7 @@ from pipeline.looks import SAME_AS_RING, Looks, by_height, kind_of, look
 from pipeline.overlay import Occupied
 from pipeline.plain import rounded, to_plain
 
-VERSION = "4"
+VERSION = "5"
 """Goes into the id of an inspection: where the rules below are changed it is raised, and a pair that was
 judged by the old ones may be judged again."""
 
@@ -46,10 +47,10 @@ HIGH, MEDIUM = 0.75, 0.50
 
 ONE_LOOK = 0.74
 """Most that a first look can give, however fine the scene: high takes a second clear look that agrees."""
-FINE_M = 2.5
-"""From here on coarser scenes reach it only with all the evidence that there can be."""
+FINE_M, COARSEST = 2.5, 0.74
+"""Scenes coarser than the first say at most the second of what strength there can be."""
 FAINT = 0.55
-"""Confidence below which a change between different seasons is put down to the season: few flags, and
+"""Strength below which a change between different seasons is put down to the season: few flags, and
 a pair of one season will show it again if it is none of the season's. Over six computed townships (126
 occupations): false flags of such pairs stay below 0.53, and from 0.65 on occupations are missed."""
 UNSURE = 0.50
@@ -220,7 +221,7 @@ def _seasonal(facts: Facts) -> Text | None:
     if facts.season_days > facts.rules.far_days:
         if facts.kind == "nursery" or facts.flooded:
             return wording.other_season(facts)
-        if facts.kind != "crop" and _confidence(facts) < FAINT:
+        if facts.kind != "crop" and _strength(facts) < FAINT:
             return wording.faint(facts)
     if facts.kind != "crop":
         return None
@@ -260,7 +261,7 @@ def _flag(facts: Facts, settings_digest: str) -> Flag:
         change=change,
         occupied=occupied,
         kind=facts.kind,
-        confidence=round(_confidence(facts), 3),
+        confidence=round(said(facts.kind, evidence_of(facts)), 3),
         urgency=round(_urgency(facts), 3),
         reasons=tuple(_said(wording.reasons(facts))),
         doubts=tuple(_said(wording.doubts(facts))),
@@ -275,10 +276,14 @@ def _said(sentences: Sequence[tuple[Text, Text]]) -> list[Reason]:
     return [Reason(dict(title), dict(text)) for title, text in sentences]
 
 
-def _confidence(facts: Facts) -> float:
-    """The evidence times the most that one scene of this grain can say of such a kind; never more than one look."""
-    most = min(SUREST.get(facts.kind, 0.90), 0.90 if facts.gsd_m <= FINE_M else ONE_LOOK)
-    return min(ONE_LOOK, max(0.05, most * evidence_of(facts)))
+def said(kind: str, evidence: float) -> float:
+    """Confidence after a first look: the probability that it is right (``calibration``), with what no look exceeds."""
+    return min(ONE_LOOK, SUREST.get(kind, 1.0), first_look(evidence))
+
+
+def _strength(facts: Facts) -> float:
+    """The evidence times the most that one scene of this grain can say of such a kind."""
+    return min(SUREST.get(facts.kind, 0.90), 0.90 if facts.gsd_m <= FINE_M else COARSEST) * evidence_of(facts)
 
 
 def evidence_of(facts: Facts) -> float:
