@@ -6,8 +6,9 @@ by group: share of the observed pixels in per cent (mean of the pairs, and the w
 observed.
 
 Then what an inspection makes of the same places (``unbuilt_series``: all ground is farmland): flags a km² after a
-first look, the mean of the pairs that an inspection chooses; cases a km² of the whole series, and how many of them a
-second scene saw too, and how many are highly sure.
+first look, the mean of the pairs that an inspection chooses; cases a km² of the whole series, and how many of them are
+highly sure by their flags alone; then, after every further scene was looked at, how many of them were withdrawn, and
+of what is left how many a look agreed with, and how many are highly sure.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ from numpy.typing import NDArray
 
 from geodata.rasterfile import open_pixels
 from pipeline import align, changes, detect
-from pipeline.cases.seen import confidence, scenes_that_saw
+from pipeline.cases.seen import confidence, looks
+from pipeline.cases.table import Status
+from pipeline.confirm import AGREES
 from pipeline.detect.run import UNSEEN, Scored, scored
 from pipeline.triage import HIGH
 from tests.benchmarks.accuracy import peer
-from tests.benchmarks.inspected import inspected
+from tests.benchmarks.inspected import confirmed, inspected
 from tests.benchmarks.labelled import DATA, OBJECT_PX
 from tests.benchmarks.peers import PEERS
 from tests.benchmarks.unbuilt import Unbuilt, copies, km2, real
@@ -73,12 +76,15 @@ def flagged(place: Place, root: Path) -> str:
     made, ground = office(place, root)
     first = [len(one.judged) / ground for one in inspected(made) if not one.refused]
     cases = made.ledger.cases()
-    twice = sum(len(scenes_that_saw(case)) > 1 for case in cases)
-    high = sum(confidence(case) >= HIGH for case in cases)
+    early = sum(confidence(case) >= HIGH for case in cases)
+    left = [case for case in confirmed(made) if case.status is Status.SUSPECTED]
+    late = sum(confidence(case) >= HIGH for case in left)
+    agreed = sum(looks(case)[AGREES] > 0 for case in left)
     mean, worst = (float(f(first)) if first else float("nan") for f in (np.mean, np.max))
     return (
         f"{place.group:16} {ground:6.2f} {len(place.images):6} {len(first):5} {mean:9.2f} {worst:9.2f} "
-        f"{len(cases) / ground:9.2f} {twice / ground:9.2f} {high / ground:9.2f}"
+        f"{len(cases) / ground:9.2f} {early / ground:9.2f} "
+        f"{(len(cases) - len(left)) / ground:9.2f} {agreed / ground:9.2f} {late / ground:9.2f}"
     )
 
 
@@ -99,7 +105,7 @@ def main() -> None:
 def flags(asked: argparse.Namespace) -> None:
     print("\nflags a km2 after a first look (mean and worst pair); cases a km2 of the whole series")
     print(f"{'group':16} {'km2':>6} {'scenes':>6} {'pairs':>5} {'mean':>9} {'worst':>9} "
-          f"{'all':>9} {'twice':>9} {'high':>9}")  # fmt: skip
+          f"{'all':>9} {'high':>9} {'withdrawn':>9} {'agreed':>9} {'high then':>9}")  # fmt: skip
     with tempfile.TemporaryDirectory() as held:
         for n, place in enumerate(places(asked.data, Path(held))):
             if place.images and asked.only in place.group:

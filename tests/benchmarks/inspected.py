@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import geodata  # noqa: F401  (guards GDAL before it is imported)
-from flows import settings, steps
+from flows import confirm, settings, steps
+from flows.ground import Reader
 from flows.inspect import held
 from flows.settings import Workspace
 from geodata import township
@@ -17,6 +18,7 @@ from geodata.days import BEIJING
 from geodata.errors import GengXunError
 from geodata.township import Township
 from pipeline import detect, pairing, triage
+from pipeline.cases.case import Case
 from pipeline.cases.events import SYSTEM
 from pipeline.flags import Flag
 from pipeline.inspection import Inspection, funnel, inspection_id
@@ -118,3 +120,12 @@ def _inspection(
 
 def _silent(_: float) -> None:
     """Nobody waits."""
+
+
+def confirmed(office: Workspace) -> list[Case]:
+    """All cases, after every further scene over the suspected ones was looked at."""
+    by = Reader(office.catalog, office.editions.on, max_shift_px=MAX_SHIFT_PX)
+    cases = office.ledger.cases()
+    for case in confirm.asked(cases):
+        confirm.look(office, by, cases, case)
+    return office.ledger.cases()
