@@ -21,8 +21,6 @@ from pipeline.detect.protocol import Bands, Model
 from pipeline.learn.backbone import STRIDES, backbone, reach
 
 CELL, STAGES = 4, 5
-ZOOM = 1
-"""The backbone is shown the picture enlarged so many times: what it learned on fills more pixels than houses do."""
 ALIGNED = 16
 """Windows begin at a multiple of so many pixels: the last stage's stride."""
 CLIPPED, KNOTS = 0.005, 65
@@ -102,7 +100,7 @@ class View:
     @property
     def reach(self) -> int:
         """Pixels around one that its features depend on."""
-        return max(-(-reach(STAGES) // ZOOM) + ZOOM, self.free.halo)
+        return max(reach(STAGES), self.free.halo)
 
     def parts(self, before: F32, after: F32, clear: Mask) -> Parts:
         """Of a window that begins at a multiple of ``ALIGNED``; sides are multiples of it in the answer."""
@@ -112,7 +110,7 @@ class View:
         first, second, free = (np.pad(v, [(0, 0), *over]) for v in (before, after, free))
         first, second = self.tone.before(first, clear), self.tone.after(second, clear)
         order = picture_bands(self.bands)
-        stages = [backbone()(enlarged(v[order] * CONTRAST), STAGES) for v in (first, second)]
+        stages = [backbone()(v[order] * CONTRAST, STAGES) for v in (first, second)]
         plain = np.concatenate([first, second, second - first, free])
         return Parts(stages[0], stages[1], celled(plain))
 
@@ -143,17 +141,9 @@ def celled(values: F32) -> F32:
     return values.reshape(count, rows // CELL, CELL, columns // CELL, CELL).mean(axis=(2, 4))
 
 
-def enlarged(picture: F32) -> F32:
-    """(band, y, x) ``ZOOM`` times as wide and high."""
-    if ZOOM == 1:
-        return picture
-    size = picture.shape[2] * ZOOM, picture.shape[1] * ZOOM
-    return np.stack([cv2.resize(band, size, interpolation=cv2.INTER_LINEAR) for band in picture])
-
-
 def onto_cells(values: F32, stage: int) -> F32:
     """(feature, y, x) of a stage's cells → of ours, by linear interpolation (or the mean)."""
-    stride = STRIDES[stage] // ZOOM
+    stride = STRIDES[stage]
     rows, columns = (n * stride // CELL for n in values.shape[1:])
     way = cv2.INTER_AREA if stride < CELL else cv2.INTER_LINEAR
     return np.stack([cv2.resize(band, (columns, rows), interpolation=way) for band in values])

@@ -6,7 +6,6 @@ numpy alone, so that the same samples give the same network on a machine, and a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,8 @@ from numpy.typing import NDArray
 HIDDEN, MEMBERS = 48, 4
 EPOCHS, MOST_STEPS, BATCH, ROWS, RATE = 12, 1500, 512, 32, 3e-3
 PENALTY = 5e-3
+FARTHEST = 8.0
+"""Deviations beyond which a feature is taken for no more extreme."""
 DECAY1, DECAY2, TINY = 0.9, 0.999, 1e-8
 
 F32 = NDArray[np.float32]
@@ -34,7 +35,7 @@ class Net:
 
     def __call__(self, features: F32) -> F32:
         """(sample, feature) → (sample,) logits."""
-        standard = (features - self.mean) * self.scale
+        standard = _standard(features, self.mean, self.scale)
         total = np.zeros(len(features), np.float32)
         for inner, bias, outer, constant in zip(self.inner, self.inner_bias, self.outer, self.outer_bias, strict=True):
             hidden = standard @ inner
@@ -43,22 +44,23 @@ class Net:
         return total / np.float32(len(self.outer_bias))
 
 
-def fitted(
-    features: F32, share: F32, weight: F32, seed: int = 0, progress: Callable[[float], None] | None = None
-) -> Net:
+def fitted(features: F32, share: F32, weight: F32) -> Net:
     """features: (sample, feature); share: (sample,) of change in it, 0 to 1; weight: (sample,)."""
     mean = np.average(features, axis=0, weights=weight).astype(np.float32)
     spread = np.sqrt(np.average(np.square(features - mean), axis=0, weights=weight)).astype(np.float32)
     scale = np.divide(1, spread, out=np.zeros_like(spread), where=spread > 1e-6)
-    standard = np.clip((features - mean) * scale, -8, 8).astype(np.float32)
+    standard = _standard(features, mean, scale)
     relative = (weight / weight.mean()).astype(np.float32)
-    inner, inner_bias, outer, outer_bias = _descended(standard, share, relative, np.random.default_rng(seed), progress)
+    inner, inner_bias, outer, outer_bias = _descended(standard, share, relative, np.random.default_rng(0))
     return Net(mean, scale, inner, inner_bias, outer, outer_bias)
 
 
-def _descended(
-    standard: F32, share: F32, weight: F32, random: np.random.Generator, progress: Callable[[float], None] | None
-) -> list[F32]:
+def _standard(features: F32, mean: F32, scale: F32) -> F32:
+    out = (features - mean) * scale
+    return np.clip(out, -FARTHEST, FARTHEST, out=out)
+
+
+def _descended(standard: F32, share: F32, weight: F32, random: np.random.Generator) -> list[F32]:
     """inner, inner_bias, outer, outer_bias as in ``Net``: all members on the same batches."""
     count, wide = standard.shape
     values = [
@@ -80,8 +82,6 @@ def _descended(
         seconds = [DECAY2 * old + (1 - DECAY2) * new * new for old, new in zip(seconds, slopes, strict=True)]
         for value, first, second in zip(values, firsts, seconds, strict=True):
             value -= rate * (first / (1 - DECAY1**step)) / (np.sqrt(second / (1 - DECAY2**step)) + TINY)  # noqa: PLW2901
-        if progress:
-            progress(step / steps)
     return values
 
 

@@ -148,13 +148,13 @@ def look(before: F32, after: F32, tile: Tile, free: str) -> View | None:
     return None if isinstance(model, Blank) else view(first, second, whole, model)
 
 
-def head_of(samples: Samples, sets: Sequence[str], seed: int = 0) -> Head:
+def head_of(samples: Samples, sets: Sequence[str]) -> Head:
     """sets: of each place, by its number."""
     weight = _weights(samples, sets)
     every = slice(None, None, max(1, 2 * len(samples.share) // AXES_SAMPLES))
     both = np.concatenate([samples.before[every], samples.after[every]]).astype(np.float32)
     axes = principal(both)
-    return Head(axes, fitted(_features(axes, samples), samples.share, weight, seed))
+    return Head(axes, fitted(_features(axes, samples), samples.share, weight))
 
 
 def _features(axes: Axes, samples: Samples) -> F32:
