@@ -258,6 +258,7 @@ def test_letters_of_twice_the_size_push_no_key_over_another_thing(hold: Callable
             const top = document.elementFromPoint(box.x + box.width / 2, box.y + y);
             return !document.getElementById("gxf-primary").contains(top); }).length; }"""
     assert field.page.evaluate(covered) == 0, "the map lies over no button"
+    field.shot("find-large-letters")
     field.page.locator("#gxf-copy").scroll_into_view_if_needed()
     assert field.page.evaluate(INSIDE, ["#gxf-find", "#gxf-copy"]) == 0
     field.page.set_viewport_size(SIZE)

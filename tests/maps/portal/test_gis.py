@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -15,7 +16,7 @@ from shapely.geometry import box
 
 from geodata.layers import Kind
 from maps.portal import people
-from tests.maps.portal.conftest import add_person, number
+from tests.maps.portal.conftest import add_person, number, served
 from tests.pipeline.invented_flags import LAT, LON
 
 READ = """
@@ -30,6 +31,12 @@ for layer in found["layers"]:
 found["boxed"] = len(pyogrio.read_dataframe(url, layer="cases", bbox=(112.8995, 27.7995, 112.9025, 27.8005)))
 print(json.dumps(found))
 """
+
+
+@pytest.fixture
+def serve_by() -> Any:
+    """A process of its own: what it logs is looked at."""
+    return served
 
 
 def gdal(url: str, **more: str):
