@@ -97,7 +97,7 @@ def tally(found: NDArray[np.uint8]) -> dict[str, int]:
         part = flat[:, start : start + (1 << 23)]
         counts += cv2.calcHist([part], [0], None, [256], [0, 256]).ravel().astype(np.int64)
     out = {"clear": 0} | {str(bit.name).lower(): 0 for bit in REASONS}
-    for value, count in enumerate(counts):
+    for value in np.flatnonzero(counts).tolist():
         reason = next((bit for bit in REASONS if value & bit), None)
-        out["clear" if reason is None else str(reason.name).lower()] += int(count)
+        out["clear" if reason is None else str(reason.name).lower()] += int(counts[value])
     return out

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 Array = NDArray[np.float64]
 
-CHUNK = 1 << 15
+CHUNK = 1 << 16
 """Pixels at once: what is worked on stays in the processor's cache."""
 
 
@@ -45,11 +45,15 @@ class Forms:
             for x, y, ratio, difference in zip(before, after, self.ratio, inputs, strict=True):
                 np.multiply(y, ratio, out=difference)
                 np.subtract(x, difference, out=difference)
-        out[:] = 0
-        for weights, shift in zip(self.weights, self.shift, strict=True):
+        if len(self.weights) == 0:
+            out[:] = 0
+        for number, (weights, shift) in enumerate(zip(self.weights, self.shift, strict=True)):
             combined(inputs, weights, -shift, one, term)
-            np.multiply(one, one, out=one)
-            out += one
+            if number == 0:
+                np.multiply(one, one, out=out)
+            else:
+                np.multiply(one, one, out=one)
+                out += one
         return out
 
 
@@ -60,18 +64,22 @@ class Held:
         self._arrays: dict[str, F32] = {}
 
     def get(self, name: str, count: int) -> F32:
-        if name not in self._arrays:
-            self._arrays[name] = np.empty(CHUNK, np.float32)
+        if name not in self._arrays or len(self._arrays[name]) < count:
+            self._arrays[name] = np.empty(count, np.float32)
         return self._arrays[name][:count]
 
 
 def combined(inputs: Sequence[F32], weights: F32, constant: np.float32, out: F32, term: F32) -> None:
     """out = Σ weight · input + constant, in the order of the inputs; weights of zero cost nothing."""
-    out[:] = constant
-    for values, weight in zip(inputs, weights, strict=True):
-        if weight != 0:
-            np.multiply(values, weight, out=term)
-            out += term
+    used = [(values, weight) for values, weight in zip(inputs, weights, strict=True) if weight != 0]
+    if not used:
+        out[:] = constant
+        return
+    np.multiply(*used[0], out=out)
+    out += constant
+    for values, weight in used[1:]:
+        np.multiply(values, weight, out=term)
+        out += term
 
 
 def forms(weights: Array, shift: Array, ratio: Array | None = None) -> Forms:

@@ -43,7 +43,7 @@ NORMAL = 3.2897
 LEAST = 1e-6
 BELOW = np.float32(0.999)
 """Of the decision: what the floor holds down may come so near."""
-BLOCK = (64, 512)
+BLOCK = (256, 1024)
 """Rows and columns for which the floor is asked at once."""
 FEW = 0.06
 """Share of a block's pixels in question up to which they are looked at one by one."""
@@ -204,9 +204,9 @@ def fitted(first: Array, second: Array, blocks: Sequence[Block], bands: Bands) -
     if mad is None or slow is None:
         return _without_variation(first, second, bands)
     forms_of = forms(mad.weights, mad.shift), forms(slow.weights, slow.shift, slow.ratio)
-    each = [_distances(block, *forms_of) for block in blocks]
-    usual = [max(float(np.median(np.concatenate([pair[n] for pair in each]))), LEAST) for n in (0, 1)]
-    joint = np.concatenate([pair[0] / usual[0] + pair[1] / usual[1] for pair in each])
+    each = [_distances(blocks, of) for of in forms_of]
+    usual = [max(float(np.median(distance)), LEAST) for distance in each]
+    joint = each[0] / usual[0] + each[1] / usual[1]
     threshold = triangle(np.maximum(joint, LEAST))
     floor = _floor(first, second, mad.weight)
     gain, offset = irmad.harmonised(first, second, mad.weight)
@@ -225,15 +225,30 @@ def fitted(first: Array, second: Array, blocks: Sequence[Block], bands: Bands) -
     return MultispectralModel(bands, *forms_of, share, np.float32(2 / threshold), floor, gain, offset, report)
 
 
-def _distances(block: Block, mad: Forms, slow: Forms) -> tuple[F32, F32]:
-    """Both roots, smoothed, at the clear pixels of a piece."""
-    one, none = np.float32(1), np.float32(0)
+def _distances(blocks: Sequence[Block], of: Forms) -> F32:
+    """The roots of one distance, smoothed, at the clear pixels of all pieces."""
+    before, after = (
+        np.concatenate([date.reshape(len(date), -1) for date in dates], axis=1)[:, None]
+        for dates in zip(*((block.before, block.after) for block in blocks), strict=True)
+    )
+    root = np.empty(before.shape[1:], np.float32)
+
+    def worker() -> Work:
+        held = Held()
+
+        def part(first: Sequence[F32], second: Sequence[F32], into: F32) -> None:
+            np.sqrt(of.power(first, second, held), out=into)
+
+        return part
+
+    by_chunks(before, after, root, worker)
+    ends = np.cumsum([block.clear.size for block in blocks])[:-1]
     found = []
-    for share in ((one, none), (none, one)):
-        distance = roots(block.before, block.after, mad, slow, share)
+    for block, flat in zip(blocks, np.split(root[0], ends), strict=True):
+        distance = flat.reshape(block.clear.shape)
         usual = np.float32(np.median(distance[block.clear]))
         found.append(smoothed(distance, block.clear, usual)[block.clear])
-    return found[0], found[1]
+    return np.concatenate(found)
 
 
 def _floor(first: Array, second: Array, weight: Array) -> Floor:
