@@ -21,7 +21,7 @@ check: $(VENV)/.installed-test
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 bench: $(VENV)/.installed-test
-	@$(BIN)/python -m tests.benchmarks.speed && $(BIN)/python -m tests.benchmarks.overlay && $(BIN)/python -m tests.benchmarks.accuracy
+	@$(BIN)/python -m tests.benchmarks.scale && $(BIN)/python -m tests.benchmarks.overlay && $(BIN)/python -m tests.benchmarks.accuracy
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11 or later, or name yours: make PYTHON=/path/to/python3 demo" >&2; exit 2; }
