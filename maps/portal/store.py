@@ -15,8 +15,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from geodata.errors import UnreadableFile, WorkError
+from pipeline.cases.database import to_wal
 
-PRAGMAS = ("busy_timeout=30000", "journal_mode=wal", "synchronous=full", "foreign_keys=on")
+PRAGMAS = ("busy_timeout=30000", "synchronous=full", "foreign_keys=on")
 
 metadata = sa.MetaData()
 
@@ -109,6 +110,7 @@ class Store:
         @sa.event.listens_for(self.engine, "connect")
         def connected(connection: Any, _: Any) -> None:
             connection.isolation_level = None  # transactions begin and end where we say so
+            to_wal(connection)
             for pragma in PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}").close()
 

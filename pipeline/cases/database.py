@@ -14,17 +14,16 @@ import sqlalchemy as sa
 from geodata.errors import LedgerDamaged, UnreadableFile, WorkError
 from pipeline.cases.tables import metadata
 
-HEAD = "0005"
+HEAD = "0003"
 """The newest revision in ``migrations/versions``."""
-KNOWN = frozenset({"0001", "0002", "0003", "0004", HEAD})
+KNOWN = frozenset({"0001", "0002", HEAD})
 
 PATIENCE_S = 120.0
 """How long a writer waits for its turn."""
 
-# busy_timeout first: two processes may switch to WAL at once. recursive_triggers: REPLACE asks them too.
+# recursive_triggers: REPLACE asks them too.
 PRAGMAS = (
     "busy_timeout=30000",
-    "journal_mode=wal",
     "synchronous=full",
     "foreign_keys=on",
     "recursive_triggers=on",
@@ -72,18 +71,24 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
     @sa.event.listens_for(engine, "connect")
     def connected(connection, _):
         connection.isolation_level = None  # transactions begin and end where we say so
+        to_wal(connection)
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").close()
 
     @sa.event.listens_for(engine, "begin")
     def begun(connection):
         writes = connection.get_execution_options().get("writes", False)
-        if not (writes and _begun_in_turn(connection.connection.driver_connection)):
+        if not (writes and _in_turn(connection.connection.driver_connection, "BEGIN IMMEDIATE")):
             connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _begun_in_turn(connection: sqlite3.Connection) -> bool:
-    """Wait to be the one that writes; False: in vain, or it is not for that.
+def to_wal(connection: sqlite3.Connection) -> None:
+    """Of two that open a new file at once, SQLite refuses one straight away, whatever its busy_timeout."""
+    _in_turn(connection, "PRAGMA journal_mode=wal")
+
+
+def _in_turn(connection: sqlite3.Connection, statement: str) -> bool:
+    """Wait until nobody else is in the way; False: in vain, or it is not for that.
 
     SQLite's own waiting asks ever more seldom: whoever came first would starve among many."""
     until = time.monotonic() + PATIENCE_S
@@ -91,7 +96,7 @@ def _begun_in_turn(connection: sqlite3.Connection) -> bool:
     try:
         while time.monotonic() < until:
             try:
-                connection.execute("BEGIN IMMEDIATE").close()
+                connection.execute(statement).close()
                 return True
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:

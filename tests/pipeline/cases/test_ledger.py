@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -513,6 +514,19 @@ def test_two_that_record_the_same_at_once_make_no_double(path):
         assert ledger.verify().ok
         assert len(ledger.cases()) == 60
         assert len({c.number for c in ledger.cases()}) == 60
+
+
+def test_a_new_file_that_another_just_opens_is_waited_for(path):
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(Ledger, path)
+        wait([opening], timeout=0.5)
+        assert not opening.done()
+        other.execute("COMMIT")
+        with opening.result(timeout=60) as ledger:
+            assert ledger.verify().ok
+    other.close()
 
 
 def killed_at_moments(path, moments):
