@@ -109,7 +109,7 @@ cases = sa.Table(
     sa.Column("found_at", BYTEWISE, nullable=False),
     sa.Column("row", BYTEWISE, nullable=False),
     *_place(),
-    sa.Column("order_key", BYTEWISE),
+    sa.Column("order_key", BYTEWISE, nullable=False),
     *(sa.Index(f"cases_{name}", name, "order_key") for name in ("stage", "status", "kind", "assignee", "due_at")),
     sa.Index("cases_order", "order_key"),
 )

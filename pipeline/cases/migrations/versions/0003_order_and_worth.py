@@ -1,11 +1,11 @@
-"""What a visit is worth, and what later scenes said: projections made anew from the events."""
+"""Cases by method, what later scenes said, what a visit is worth, the order of lists: made anew from the events."""
 
 from alembic import op
 
 from pipeline.cases.projecting import make_anew
 
-revision = "0004"
-down_revision = "0003"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
