@@ -8,6 +8,7 @@ ignored and absent ones take the field's default: an older record stays readable
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import types
 import typing
@@ -67,6 +68,12 @@ def to_plain(value: Any) -> Any:
     raise TypeError(f"no plain form of {type(value).__name__}")
 
 
+@functools.cache
+def hints_of(noun: type) -> dict[str, Any]:
+    """Types of its fields, resolved once: that costs more than all else of reading a record."""
+    return typing.get_type_hints(noun)
+
+
 def from_plain(hint: Any, value: Any) -> Any:
     """The value of type ``hint`` that ``to_plain`` wrote as ``value``."""
     if value is None or hint is Any:
@@ -87,7 +94,7 @@ def from_plain(hint: Any, value: Any) -> Any:
     if issubclass(hint, BaseGeometry):
         return shape(value)
     if dataclasses.is_dataclass(hint) or hasattr(hint, "_fields"):
-        hints = typing.get_type_hints(hint)
+        hints = hints_of(hint)  # type: ignore[arg-type]  # a class is hashable
         names = [f.name for f in dataclasses.fields(hint)] if dataclasses.is_dataclass(hint) else list(hints)
         return hint(**{n: from_plain(hints[n], value[n]) for n in names if n in value})
     if issubclass(hint, datetime | date):

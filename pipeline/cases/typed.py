@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from pipeline.plain import hints_of
+
 
 def wrong_fields(noun: type, record: Mapping[str, Any]) -> Iterator[str]:
     """Names of the fields of dataclass ``noun`` that the JSON ``record`` lacks though they have no
     default, or that do not hold their type: text, number (finite), truth, time with its zone, a
     list of these. Further keys are no matter."""
-    hints = typing.get_type_hints(noun)
+    hints = hints_of(noun)
     for field in dataclasses.fields(noun):
         if field.name not in record:
             if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
