@@ -22,7 +22,7 @@ from geodata.masks import rasterize
 from geodata.safe import Limits, local_file
 from geodata.scene import ROI, Scene
 from geodata.words import tr
-from pipeline import detect
+from pipeline import detect, precision
 from pipeline.cases.case import Case, Part
 from pipeline.learn import modelfile
 from pipeline.learn.card import arranged
@@ -33,8 +33,9 @@ from pipeline.plain import to_plain
 
 LIMITS = Limits(cpu_s=48 * 3600, wall_s=48 * 3600, memory_bytes=8 * 1024**3)
 NEEDED = ("before", "after", "label")
-CHANGED = ("violation", "facility", "rural_road", "lawful")
-"""Verdicts that say that something was built or dug; what counts as false change is none."""
+CHANGED = precision.RIGHT - {"other"}
+"""Verdicts that say that something was built or dug; what counts as false change is none. Others and a wrong base map
+do not say what the ground looked like."""
 UNCHANGED = ("false_change",)
 LEAST_VERIFIED = 10
 """Of either kind."""
