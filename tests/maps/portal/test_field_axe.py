@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +188,8 @@ def test_a_link_that_ended(hold: Callable[..., Field], office: Any, clock: Any, 
     look(field, f"{why}, a wrong new link")
 
 
-def test_the_offline_file(cameras: Any, office: Any, look: Look, tmp_path: Path) -> None:
+def test_the_offline_file(cameras: Any, office: Any, clock: Any, look: Look, tmp_path: Path) -> None:
+    clock.now = datetime.now(UTC)  # the phone has the real one
     link, _ = new_link(office, CASE)
     data = fielddata.data(office, link)
     made = offlinefile.offline_file(data, lambda href: fielddata.chip(office, link, href.removeprefix("chips/")))
