@@ -22,7 +22,7 @@ from geodata.words import tr
 COMMANDS = {
     "demo": "work",
     "init": "data",
-    "layer": "data",
+    "layer": "layers",
     "scene": "data",
     "ingest": "work",
     "inspect": "work",

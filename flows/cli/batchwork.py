@@ -10,7 +10,8 @@ import click
 from flows import settings
 from flows.cli import Group, case_words, emit, say
 from flows.cli.casework import today
-from flows.cli.data import JSON, _columns
+from flows.cli.data import JSON
+from flows.cli.layers import columns_option
 from flows.progress import step
 from geodata.words import language, tr
 from pipeline import clues
@@ -36,7 +37,9 @@ def batch() -> None:
 @click.argument("path", type=click.Path())
 @click.option("--source", required=True, type=click.Choice(list(clues.SOURCES)), help=tr("Who says so."))
 @click.option("--batch", "name", required=True, metavar="NAME", help=tr("Name of the batch, as 2026Q4."))
-@click.option("--column", "columns", multiple=True, callback=_columns, metavar="OURS=THEIRS", help=tr("Name a column."))
+@click.option(
+    "--column", "columns", multiple=True, callback=columns_option, metavar="OURS=THEIRS", help=tr("Name a column.")
+)
 @click.option("--crs", help=tr("Coordinate system where the file names none, as EPSG:4526."))
 @click.option("--layer", help=tr("Which layer of a GDB or GPKG."))
 @click.option("--sheet", metavar="NAME", help=tr("Which sheet of a workbook."))
