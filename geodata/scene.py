@@ -85,6 +85,8 @@ class Scene:
     valid_share: share of the grid's pixels with a measurement, 0 to 1.
     scale, offset: what values are multiplied by and increased by, one or one a band.
     saturation: the value, scaled, at and above which a pixel is saturated; None = not known.
+    view: degrees by STAC's names of its view extension (off_nadir, azimuth, sun_elevation, sun_azimuth), as far as the
+    delivery tells them.
     """
 
     id: str
@@ -104,6 +106,7 @@ class Scene:
     warnings: tuple[Text, ...] = field(default=())
     valid_share: float = 1.0
     saturation: float | None = None
+    view: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:

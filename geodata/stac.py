@@ -1,4 +1,4 @@
-"""Scene ↔ STAC item (1.1: projection, eo, raster, file; what STAC has no word for stands under ``gengxun:``)."""
+"""Scene ↔ STAC item (1.1: projection, eo, raster, file, view; what STAC has no word for stands under ``gengxun:``)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ EXTENSIONS = (
     "https://stac-extensions.github.io/eo/v2.0.0/schema.json",
     "https://stac-extensions.github.io/raster/v2.0.0/schema.json",
     "https://stac-extensions.github.io/file/v2.1.0/schema.json",
+    "https://stac-extensions.github.io/view/v1.0.0/schema.json",
 )
+VIEW = ("off_nadir", "azimuth", "sun_elevation", "sun_azimuth")
 COMMON_NAMES = {"rededge1": "rededge071", "rededge2": "rededge075", "rededge3": "rededge078", "swir1": "swir16"}
 COMMON_NAMES |= {"swir2": "swir22", "nir2": "nir08", "thermal": "lwir", "thermal2": "lwir12"}
 SHA2_256 = "1220"
@@ -84,6 +86,7 @@ def _properties(scene: Scene) -> dict[str, Any]:
     }
     if properties["proj:code"] is None:
         properties["proj:wkt2"] = code
+    properties |= {f"view:{name}": value for name, value in scene.view.items()}
     if scene.cloud_cover is not None:
         properties["eo:cloud_cover"] = scene.cloud_cover
     return properties
@@ -131,6 +134,7 @@ def from_item(item: Mapping[str, Any], folder: str) -> Scene:
         warnings=tuple(properties[MINE + "warnings"]),
         valid_share=properties[MINE + "valid_share"],
         saturation=properties[MINE + "saturation"],
+        view={name: properties[f"view:{name}"] for name in VIEW if f"view:{name}" in properties},
     )
 
 

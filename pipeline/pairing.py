@@ -1,25 +1,32 @@
 """Which earlier scene a new one is compared with, and why that one.
 
 Like is compared with like: earlier, on the same ground, pixels within a factor of three, a band in
-common. Among those the rank is a sum of four shares, 0 to 1 each:
+common. Among those the rank is a sum of six shares, 0 to 1 each; their weighted mean is the match that is told:
 
 - overlap (weight 4): share of AFTER's footprint.
 - season (3): 1 at the same day of the year, 0 half a year apart.
 - clarity (2): share without cloud; 0.5 where the quality is unknown.
 - recency (1): 1 from half a year to two years back, falling after; less for a shorter span, because what
   a cloud hid in the scene just before would be standing in both images by then, and never be seen.
+- sensor (1): 1 for the same platform or its sister; else half of the share of AFTER's bands that BEFORE has, times
+  the ratio of the pixel sizes.
+- geometry (1): 1 for the same line of sight and sun, 0 where they are together ``FAR_DEG`` degrees apart; 0.5 where
+  either is unknown.
 
 The season ranks and is shown; it never excludes the only overlapping pair.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import math
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
@@ -32,13 +39,16 @@ from pipeline.triage import season_days
 GSD_FACTOR = 3.0
 LEAST_OVERLAP = 0.01
 """Of AFTER's or of BEFORE's footprint: less is the edges of two neighbours."""
-WEIGHTS = {"overlap": 4.0, "season": 3.0, "clarity": 2.0, "recency": 1.0}
+WEIGHTS = {"overlap": 4.0, "season": 3.0, "clarity": 2.0, "recency": 1.0, "sensor": 1.0, "geometry": 1.0}
+FAR_DEG = 60.0
+"""Walls and shadows that lie so differently are not compared with profit; of both angles together."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pair:
     """overlap: share of AFTER's footprint, 0 to 1. season_days: days of the year apart (0 to 183).
-    gap_days: how much earlier BEFORE is. choices: how many earlier scenes would do. text: why this BEFORE."""
+    gap_days: how much earlier BEFORE is. choices: how many earlier scenes would do. match: how well BEFORE suits
+    AFTER, 0 to 1 (the weighted mean of the shares). text: why this BEFORE."""
 
     before: Scene
     after: Scene
@@ -46,6 +56,7 @@ class Pair:
     season_days: int
     gap_days: int
     choices: int
+    match: float
     text: Text
 
     @property
@@ -56,6 +67,7 @@ class Pair:
             "gap_days": self.gap_days,
             "overlap": round(self.overlap, 4),
             "choices": self.choices,
+            "match": round(self.match, 4),
             "text": dict(self.text),
         }
 
@@ -124,7 +136,7 @@ def _common_bands(before: Scene, after: Scene) -> set[str]:
 
 
 def _best(after: Scene, candidates: Sequence[tuple[Scene, float]]) -> Pair:
-    before, overlap = min(candidates, key=lambda c: (-_rank(c[0], after, c[1]), c[0].id))
+    before, overlap = min(candidates, key=lambda c: (-_match(c[0], after, c[1]), c[0].id))
     text = both("Chosen of {n} earlier scenes: {facts}", n=len(candidates), facts=_facts(before, after, overlap))
     return _made(before, after, overlap, len(candidates), text)
 
@@ -137,42 +149,92 @@ def _made(before: Scene, after: Scene, overlap: float, choices: int, text: Text)
         season_days=season_days(before.acquired_at, after.acquired_at),
         gap_days=(after.acquired_at - before.acquired_at).days,
         choices=choices,
+        match=_match(before, after, overlap),
         text=text,
     )
 
 
-def _rank(before: Scene, after: Scene, overlap: float) -> float:
+def _match(before: Scene, after: Scene, overlap: float) -> float:
     years = (after.acquired_at - before.acquired_at).days / 365.25
     shares = {
         "overlap": overlap,
         "season": 1.0 - season_days(before.acquired_at, after.acquired_at) / 183,
         "clarity": 0.5 if before.cloud_cover is None else 1.0 - before.cloud_cover / 100,
         "recency": min(1.0, 2 * years) if years < 2 else 2 / years,
+        "sensor": _sensor(before, after),
+        "geometry": _geometry(before, after),
     }
-    return sum(WEIGHTS[name] * share for name, share in shares.items())
+    return sum(WEIGHTS[name] * share for name, share in shares.items()) / sum(WEIGHTS.values())
+
+
+def _sensor(before: Scene, after: Scene) -> float:
+    if _series(before.platform) == _series(after.platform):
+        return 1.0
+    common = len(_common_bands(before, after)) / len(after.bands)
+    return 0.5 * common * min(before.gsd_m, after.gsd_m) / max(before.gsd_m, after.gsd_m)
+
+
+def _series(platform: str) -> str:
+    """Sisters fly the same camera: the letter after the number of a Sentinel, and Landsat 8 and 9, do not count."""
+    name = re.sub(r"^(sentinel-\d)[a-d]$", r"\1", platform.lower())
+    return "landsat-8" if name == "landsat-9" else name
+
+
+def _geometry(before: Scene, after: Scene) -> float:
+    angles = angles_apart(before.view, after.view)
+    return 0.5 if angles is None else max(0.0, 1.0 - sum(angles) / FAR_DEG)
+
+
+def angles_apart(one: Mapping[str, float], other: Mapping[str, float]) -> tuple[float, float] | None:
+    """Degrees between both lines of sight, and between both directions to the sun; None where one is not known.
+
+    one, other: ``Scene.view``. An image from straight above has no azimuth and needs none.
+    """
+    found = []
+    for tilt, azimuth in (("off_nadir", "azimuth"), ("sun_elevation", "sun_azimuth")):
+        towards = [_direction(view.get(tilt), view.get(azimuth), tilt == "off_nadir") for view in (one, other)]
+        if towards[0] is None or towards[1] is None:
+            return None
+        found.append(math.degrees(math.acos(float(np.clip(towards[0] @ towards[1], -1, 1)))))
+    return found[0], found[1]
+
+
+def _direction(tilt: float | None, azimuth: float | None, from_nadir: bool) -> NDArray[np.float64] | None:
+    """A unit vector (east, north, up)."""
+    if tilt is None or (azimuth is None and not (from_nadir and tilt == 0)):
+        return None
+    up = math.radians(90 - tilt if from_nadir else tilt)
+    at = math.radians(azimuth or 0.0)
+    return np.array([math.cos(up) * math.sin(at), math.cos(up) * math.cos(at), math.sin(up)])
 
 
 def _facts(before: Scene, after: Scene, overlap: float) -> Text:
-    gap = (after.acquired_at - before.acquired_at).days
     fields = {
         "platform": before.platform,
         "day": before.acquired_at.astimezone(BEIJING).date(),
         "overlap": 100 * overlap,
         "days": season_days(before.acquired_at, after.acquired_at),
-        "gap": gap,
+        "gap": (after.acquired_at - before.acquired_at).days,
+        "match": 100 * _match(before, after, overlap),
     }
     if before.cloud_cover is None:
-        return both(
+        said = both(
             "{platform} of {day}, {gap:,} days earlier, {days} days of the year apart, covers {overlap:.0f}% of the "
-            "new scene; its clouds are unknown.",
+            "new scene; its clouds are unknown. Match {match:.0f}%.",
             **fields,
         )
-    return both(
-        "{platform} of {day}, {gap:,} days earlier, {days} days of the year apart, covers {overlap:.0f}% of the "
-        "new scene, {cloud:.0f}% cloud.",
-        cloud=before.cloud_cover,
-        **fields,
-    )
+    else:
+        said = both(
+            "{platform} of {day}, {gap:,} days earlier, {days} days of the year apart, covers {overlap:.0f}% of the "
+            "new scene, {cloud:.0f}% cloud. Match {match:.0f}%.",
+            cloud=before.cloud_cover,
+            **fields,
+        )
+    angles = angles_apart(before.view, after.view)
+    if angles is None:
+        return said
+    seen = both("Lines of sight {view:.0f}° apart, sun {sun:.0f}°.", view=angles[0], sun=angles[1])
+    return {"zh": said["zh"] + seen["zh"], "en": f"{said['en']} {seen['en']}"}
 
 
 def _why_alone(after: Scene, scenes: Sequence[Scene]) -> Text:

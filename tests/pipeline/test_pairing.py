@@ -7,7 +7,7 @@ from odc.geo.geobox import GeoBox
 
 from geodata.errors import InputError, NoOverlap
 from geodata.scene import Scene
-from pipeline.pairing import alone, pair, pairs
+from pipeline.pairing import alone, angles_apart, pair, pairs
 
 EAST, NORTH = 700_000, 3_080_000
 
@@ -88,3 +88,34 @@ def test_before_must_be_earlier():
 def test_scenes_without_a_place_are_not_paired():
     bare = replace(scene("b", "2025-10-18"), geobox=GeoBox((10, 10), Affine.identity(), None))
     assert pairs([bare, scene("a", "2026-10-18")], set()) == []
+
+
+def test_a_sister_of_the_same_sensor_is_preferred_to_another_of_the_same_day():
+    twin, other = scene("twin", "2025-10-18"), scene("other", "2025-10-18")
+    twin, other = replace(twin, platform="sentinel-2a"), replace(other, platform="landsat-9", gsd_m=30.0)
+    after = replace(scene("after", "2026-10-18"), platform="sentinel-2b")
+    found = pairs([other, twin, after], {("", "twin"), ("", "other")})[0]
+    assert found.before.id == "twin"
+    # overlap, season, clearness, span, sensor whole; geometry unknown: (4 + 3 + 2 + 1 + 1 + 0.5) / 12
+    assert found.match == pytest.approx(11.5 / 12, abs=1e-3)
+    assert "96%" in found.text["en"]
+    # the other: half of all bands in common, pixels of a third: 1/6 in place of 1
+    assert pair(other, after).match == pytest.approx((11.5 - 5 / 6) / 12, abs=1e-3)
+
+
+def test_the_same_line_of_sight_and_sun_are_preferred():
+    straight = {"off_nadir": 0.0, "sun_elevation": 50.0, "sun_azimuth": 150.0}
+    tilted = {"off_nadir": 30.0, "azimuth": 90.0, "sun_elevation": 50.0, "sun_azimuth": 150.0}
+    one, two = replace(scene("b", "2025-10-18"), view=tilted), replace(scene("c", "2025-10-18"), view=straight)
+    after = replace(scene("after", "2026-10-18"), view=straight)
+    assert pairs([one, two, after], {("", "b"), ("", "c")})[0].before.id == "c"
+    found = pair(one, after)
+    assert "视线方向相差 30°，太阳方向相差 0°" in found.text["zh"]
+    assert found.match == pytest.approx(11.5 / 12, abs=1e-3)  # 30 of 60 degrees: half
+
+
+def test_two_tilted_the_opposite_ways_are_apart_by_both_angles():
+    east = {"off_nadir": 20.0, "azimuth": 90.0, "sun_elevation": 90.0, "sun_azimuth": 0.0}
+    west = east | {"azimuth": 270.0}
+    assert angles_apart(east, west) == pytest.approx((40.0, 0.0), abs=1e-6)
+    assert angles_apart(east, {"off_nadir": 20.0}) is None
