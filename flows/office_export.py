@@ -1,4 +1,4 @@
-"""[io] The register out of hand: a workbook, a GeoPackage or a Shapefile."""
+"""[io] The register out of hand: a workbook, or features in any format of ``exchange``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from flows.settings import Workspace
-from geodata import atomic, featurefile
+from geodata import atomic, exchange, featurefile
+from geodata import crs as crs_
 from geodata.days import day_of
 from geodata.errors import GengXunError, InputError, WorkError
 from geodata.words import Text, both, language, tr
@@ -21,37 +22,48 @@ from pipeline.cases.keys import NothingToSign, sign_now
 from pipeline.cases.ledger import Ledger
 from pipeline.cases.listing import Filters
 
-SUFFIXES = (".xlsx", ".gpkg", ".shp")
+SUFFIXES = (".xlsx", *exchange.SUFFIXES)
 
 
 @dataclass(frozen=True)
 class Written:
-    """rows: parts of cases. cut: columns in which texts were too long for the format. head: as in the footer."""
+    """rows: parts of cases. files: those written. cut, replaced: columns in which texts were too long for the format,
+    or had characters that it has not. head: as in the footer."""
 
     path: Path
     rows: int
+    files: tuple[Path, ...]
     cut: tuple[str, ...]
+    replaced: tuple[str, ...]
     head: str
     notes: tuple[Text, ...]
 
 
 def export(
     office: Workspace, path: Path, *, stage: str | None = None, status: str | None = None, district: str | None = None,
-    batch: str | None = None, progress: Callable[[float], None] = lambda share: None,
+    batch: str | None = None, crs: str | None = None, progress: Callable[[float], None] = lambda share: None,
 ) -> Written:  # fmt: skip
-    """By suffix; an existing file is replaced. Raises: InputError for another suffix, or a folder that is not there."""
+    """By suffix; an existing file is replaced. crs: to be written in, EPSG:4490 if not said.
+
+    Raises: InputError for another suffix, a folder that is not there, a CRS that the format has not.
+    """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError("{path}: is written as {known}; name it so.", path=path, known=", ".join(SUFFIXES))
     if not path.parent.is_dir():
         raise InputError("{path}: its folder is not there; make it first.", path=path)
+    if crs and suffix == ".xlsx":
+        raise InputError("{path}: a workbook has no coordinate system; leave --crs out.", path=path)
+    into = crs_.name_of(crs_.crs_(crs, "--crs")) if crs else crs_.GEOGRAPHIC
+    if suffix != ".xlsx":
+        exchange.check(path, into)
     today = day_of(datetime.now(UTC))
     with office.ledger as ledger:
         head, notes = _head(office, ledger)
         filters: Filters = {"stage": stage, "status": status, "district": district, "batch": batch}
         found = _Counted(register.rows(_cases(ledger, filters, progress), office.rules(today), language()))
-        cut = _saved(office, path, found, head)
-    return Written(path, found.count, tuple(cut), head, notes)
+        made = _saved(office, path, found, head, into)
+    return Written(path, found.count, tuple(made.files), tuple(made.cut), tuple(made.replaced), head, notes)
 
 
 class _Counted:
@@ -66,9 +78,9 @@ class _Counted:
             yield row
 
 
-def _saved(office: Workspace, path: Path, found: _Counted, head: str) -> list[str]:
+def _saved(office: Workspace, path: Path, found: _Counted, head: str, crs: str) -> exchange.Written:
     try:
-        return _write(office, path, register.fields(), found, head)
+        return _write(office, path, register.fields(), found, head, crs)
     except OSError as error:
         raise WorkError(
             "{path}: cannot be written ({why}); close it where it is open, or name another place.",
@@ -77,13 +89,14 @@ def _saved(office: Workspace, path: Path, found: _Counted, head: str) -> list[st
         ) from error
 
 
-def _write(office: Workspace, path: Path, fields: Sequence[workbook.Field], found: _Counted, head: str) -> list[str]:
-    """By suffix; the names of columns in which texts were cut."""
+def _write(
+    office: Workspace, path: Path, fields: Sequence[workbook.Field], found: _Counted, head: str, crs: str
+) -> exchange.Written:
     if path.suffix.lower() == ".xlsx":
         scope = office.settings.bureau.name or tr("All districts")
         made = register.book((row for row, _ in found), scope=scope, now=datetime.now(UTC), head=head)
         atomic.write_bytes(path, made)
-        return []
+        return exchange.Written([path])
     told: list[list[Any]] = [[] for _ in fields]
     shapes = []
     for row, shape in found:
@@ -91,7 +104,7 @@ def _write(office: Workspace, path: Path, fields: Sequence[workbook.Field], foun
         for field, column in zip(fields, told, strict=True):
             column.append(row.get(field.name))
     columns = [featurefile.Column(field.name, field.type, some) for field, some in zip(fields, told, strict=True)]
-    return featurefile.write(path, "register", shapes, columns, "EPSG:4490", style=register_qml(language()))
+    return featurefile.write(path, "register", shapes, columns, crs, style=register_qml(language()))
 
 
 def _cases(ledger: Ledger, filters: Filters, progress: Callable[[float], None]) -> Iterator[Case]:

@@ -20,12 +20,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import shapely
 
 from geodata import crs as crs_
-from geodata import intake, vectorfile
+from geodata import exchange, intake, layerexport, vectorfile
 from geodata.atomic import replacing_folder
 from geodata.errors import EmptyData, GengXunError, InputError, InUse
 from geodata.layers import (
@@ -193,7 +192,7 @@ class Editions:
         Raises: InUse while there are any; InputError where it is not held.
         """
         kind = kind_(kind)
-        parts = self._parts(kind, edition)
+        parts = self.parts(kind, edition)
         if uses := referenced(kind, edition):
             raise InUse(
                 "{kind} {edition}: {n} flags refer to this edition; it stays, so that they can be explained.",
@@ -237,26 +236,39 @@ class Editions:
         """The parcels of a layer held."""
         return ParcelStore.open(self.root / layer.folder / "parcels")
 
-    def export(self, kind: Kind | str, edition: str, path: str | Path) -> None:
-        """All parts of an edition as one file, .gpkg or .parquet: in their zone, in EPSG:4490 where
-        they are in several.
+    def export(
+        self,
+        kind: Kind | str,
+        edition: str,
+        path: str | Path,
+        *,
+        crs: str | None = None,
+        progress: Progress | None = None,
+    ) -> exchange.Written:
+        """All parts of an edition as one file, as ``layerexport``. Raises: InputError, also where it is not held."""
+        kind = kind_(kind)
+        parts = [(layer, self.store(layer)) for layer in self.parts(kind, edition)]
+        return layerexport.export(parts, Path(path), crs, progress)
 
-        Raises: InputError for another suffix, or an edition that is not held.
-        """
-        kind, target = kind_(kind), Path(path)
-        parts = [(layer, self.store(layer)) for layer in self._parts(kind, edition)]
-        zones = {layer.zone for layer, _ in parts}
-        crs = zones.pop() if len(zones) == 1 else crs_.GEOGRAPHIC
-        schema = _common_schema([store for _, store in parts])
-        rows = _rows_out(parts, schema, crs)
-        if target.suffix.lower() == ".gpkg":
-            vectorfile.write_gpkg(target, rows, schema, crs=crs, layer=str(kind))
-        elif target.suffix.lower() in (".parquet", ".geoparquet"):
-            vectorfile.write_geoparquet(target, rows, schema, crs=crs)
-        else:
-            raise InputError("{path}: layers are exported as .gpkg or .parquet; name such a file.", path=path)
+    def named(self, chosen: Mapping[Kind, Iterable[str]], day: date) -> LayersOnDay:
+        """The layers of ``day`` (``on``), but of the kinds in ``chosen`` those editions, as far as they are held."""
+        held = self.on(day)
+        parts, editions = dict(held.parts), dict(held.editions)
+        for kind, names in chosen.items():
+            wanted = set(names)
+            found = [layer for layer in self.layers() if layer.kind is kind and layer.edition in wanted]
+            if found:
+                parts[kind] = [(layer, self.store(layer)) for layer in found]
+                editions[kind] = ", ".join(sorted({layer.edition for layer in found}))
+        return LayersOnDay(day, parts, editions, held.warnings)
 
-    def _parts(self, kind: Kind, edition: str) -> list[Layer]:
+    def before(self, layer: Layer) -> str | None:
+        """The edition of the same kind that ``layer``'s follows, None where it is the oldest."""
+        older = [one for one in self.layers() if one.kind is layer.kind and one.valid_from < layer.valid_from]
+        return older[-1].edition if older else None
+
+    def parts(self, kind: Kind, edition: str) -> list[Layer]:
+        """Its files. Raises: InputError where it is not held."""
         parts = [layer for layer in self.layers() if (layer.kind, layer.edition) == (kind, edition)]
         if not parts:
             held = sorted({layer.edition for layer in self.layers() if layer.kind is kind})
@@ -329,30 +341,6 @@ def _all(reader: pa.RecordBatchFileReader, progress: Progress) -> Iterator[pa.Re
     for i in range(reader.num_record_batches):
         yield reader.get_batch(i)
         progress((i + 1) / reader.num_record_batches)
-
-
-def _common_schema(stores: Iterable[ParcelStore]) -> pa.Schema:
-    types: dict[str, pa.DataType] = {}
-    for store in stores:
-        for name in store.columns:
-            type_ = pa.float64() if pa.types.is_floating(store.column(name, 0, 1).type) else pa.string()
-            types[name] = type_ if types.get(name, type_) == type_ else pa.string()
-    return pa.schema([pa.field("wkb", pa.binary()), *(pa.field(name, type_) for name, type_ in types.items())])
-
-
-def _rows_out(parts: list[tuple[Layer, ParcelStore]], schema: pa.Schema, crs: str) -> Iterator[pa.RecordBatch]:
-    for layer, store in parts:
-        for geometries, values in store.batches():
-            moved = crs_.transform(geometries, layer.zone, crs)
-            single = shapely.get_type_id(moved) == shapely.GeometryType.POLYGON
-            moved[single] = shapely.multipolygons(moved[single], indices=np.arange(single.sum()))
-            arrays = [pa.array(shapely.to_wkb(moved), pa.binary())]
-            for field in schema.names[1:]:
-                column = values.get(field, [None] * len(moved))
-                if schema.field(field).type == pa.string():
-                    column = [v if v is None or isinstance(v, str) else f"{v:g}" for v in column]
-                arrays.append(pa.array(column, schema.field(field).type))
-            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def _to_json(layer: Layer) -> str:

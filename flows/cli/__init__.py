@@ -60,7 +60,7 @@ SHORT = {
     "batch": "Clues from outside: add, list.",
     "remind": "What is overdue or due soon, by district and person.",
     "stats": "Counts, areas, ages and rates.",
-    "export": "The register as a workbook, GeoPackage or Shapefile.",
+    "export": "The register as a workbook, or as features for a GIS.",
     "law": "The office's own standards: a file to edit.",
     "verify": "Check ledger, signed heads and evidence.",
     "ledger": "Signed heads of the ledger: head, witness, export.",

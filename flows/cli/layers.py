@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from flows import settings
-from flows.cli import Group, emit, say
+from flows.cli import Group, emit, layerwork, say
 from flows.cli.data import JSON, day, worded
 from flows.progress import step
 from geodata.errors import InputError
@@ -149,10 +149,5 @@ def layer_remove(kind: Kind, edition: str) -> None:
     click.echo(tr("{kind} {edition}: removed ({count} files)", kind=kind, edition=edition, count=count))
 
 
-@layer.command("export", help=tr("Write an edition to PATH: .gpkg or .parquet."))
-@click.argument("kind", callback=_kind)
-@click.argument("edition")
-@click.argument("path", type=click.Path(path_type=Path))
-def layer_export(kind: Kind, edition: str, path: Path) -> None:
-    settings.find().editions.export(kind, edition, path)
-    click.echo(str(path))
+for _command in layerwork.COMMANDS:
+    layer.add_command(_command)

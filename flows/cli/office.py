@@ -14,6 +14,7 @@ from flows import settings
 from flows.cli import Command, Group, emit, say
 from flows.cli.casework import district_code, today
 from flows.cli.data import JSON, day
+from flows.cli.told import shapefile_notes
 from flows.progress import step
 from flows.reminding import run as reminded
 from flows.reminding import sent
@@ -150,7 +151,10 @@ def _ratio(ratios: Sequence[Mapping[str, Any]]) -> None:
 @click.command(
     "export",
     cls=Command,
-    help=tr("The register of all cases: a workbook (.xlsx), a GeoPackage (.gpkg) or a Shapefile (.shp), by PATH."),
+    help=tr(
+        "The register of all cases, by the name of PATH: a workbook (.xlsx), or features: .gpkg, .shp (GBK), .gdb,"
+        " .geojson, .parquet, .kml, .kmz."
+    ),
 )
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--stage", type=click.Choice([s.value for s in Stage], case_sensitive=False), help=tr("Only this stage."))
@@ -160,23 +164,24 @@ def _ratio(ratios: Sequence[Mapping[str, Any]]) -> None:
 @click.option("--district", metavar="CODE", callback=district_code,
               help=tr("Only this district or township, by the beginning of its code."))  # fmt: skip
 @click.option("--batch", metavar="NAME", help=tr("Only with a clue of this batch."))
+@click.option("--crs", metavar="CRS", help=tr("Coordinate system to write in, as EPSG:4526; left out: EPSG:4490."))
 @JSON
 def export(path: Path, stage: str | None, status: str | None, district: str | None, batch: str | None,
-           as_json: bool) -> None:  # fmt: skip
+           crs: str | None, as_json: bool) -> None:  # fmt: skip
     from flows.office_export import export as run
 
     office = settings.find()
     with step(tr("writing {path}", path=path)) as progress:
         done = run(office, path.absolute(), stage=stage, status=status, district=district, batch=batch,
-                   progress=progress)  # fmt: skip
+                   crs=crs, progress=progress)  # fmt: skip
     for note in done.notes:
         say(note[language()])
     if as_json:
-        return emit({"path": str(done.path), "rows": done.rows, "cut": list(done.cut), "head": done.head})
+        return emit({"path": str(done.path), "rows": done.rows, "files": [str(file) for file in done.files],
+                     "cut": list(done.cut), "replaced": list(done.replaced), "head": done.head})  # fmt: skip
     click.echo(tr("{path}: {rows} rows, ledger {head}", path=path, rows=done.rows, head=done.head))
-    if done.cut:
-        say(tr("texts longer than a Shapefile takes were cut in {columns}; .gpkg and .xlsx keep them",
-               columns=", ".join(done.cut)))  # fmt: skip
+    for text in shapefile_notes(done):
+        say(text)
 
 
 @click.group(cls=Group, help=tr("The office's own standards: verdicts, closings, deadlines, days off."))

@@ -143,17 +143,22 @@ def test_texts_that_a_spreadsheet_would_run_are_marked(tmp_path):
     assert (sheet["A1"].data_type, sheet.cell(8, 1).value) == ("s", "=end")
 
 
-@pytest.mark.parametrize("name", ["out.gpkg", "out.shp"])
-def test_the_register_as_features(run, tmp_path, name):
-    done = run("export", tmp_path / name, "--batch", "11月", "--json")
+@pytest.mark.parametrize(
+    ("name", "crs"), [("out.gpkg", 4490), ("out.shp", 4490), ("out.gdb", 4526), ("out.geojson", 4547)]
+)
+def test_the_register_as_features(run, tmp_path, name, crs):
+    asked = () if crs == 4490 else ("--crs", f"EPSG:{crs}")
+    done = run("export", tmp_path / name, "--batch", "11月", "--json", *asked)
     assert (done.code, done.json["rows"]) == (0, 1), done.err
     frame = gpd.read_file(tmp_path / name)
-    assert frame.crs.to_epsg() == 4490
+    assert frame.crs.to_epsg() == crs
     (row,) = frame.to_dict("records")
     assert (row["TBBH"], row["XQ"], row["PC"]) == (SECOND, "湘潭县", "11月")
     assert row["GDMJ"] == pytest.approx(3.75, rel=2e-3)
     if name == "out.shp":
-        assert (tmp_path / "out.cpg").read_text() == "UTF-8"
+        assert (tmp_path / "out.cpg").read_text() == "GBK"
+    if name != "out.shp":
+        return
     assert run("export", tmp_path / name, "--json").json["rows"] == 2
     assert len(gpd.read_file(tmp_path / name)) == 2
 
