@@ -261,8 +261,8 @@ def test_an_export_holds_all_parts_with_their_chinese(editions, tmp_path, suffix
     assert frame.crs.to_epsg() == 4490  # two zones
     assert sorted(frame["DLMC"]) == ["旱地", "水田"]
     assert sorted(frame.geometry.centroid.x.round(2)) == [109.93, 112.93]
-    with pytest.raises(InputError, match=r"\.gpkg or \.parquet"):
-        editions.export("FARMLAND", "2025", tmp_path / "out.shp")
+    with pytest.raises(InputError, match=r"is written as .*\.gpkg"):
+        editions.export("FARMLAND", "2025", tmp_path / "out.dwg")
 
 
 def test_a_layer_far_from_the_others_is_asked_about(editions, tmp_path):
