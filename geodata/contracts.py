@@ -104,7 +104,7 @@ DKBH 地块编号
 DKMC 地块名称
 YDDW 用地单位 SQDW 申请单位
 PZMJ# 批准面积 DKMJ YDMJ
-YT 用途 土地用途 TDYT YDYT
+YT 用途 土地用途 地块用途 TDYT YDYT
 YXQZ@ 有效期止 有效期至
 XZQDM 行政区代码 SZXZQDM
 XZQMC 行政区名称 SZXZQMC

@@ -320,7 +320,7 @@ def _free_type(type_: str) -> str:
 def _notes(table: vectorfile.FileLayer, crs: str | None) -> list[Text]:
     notes: list[Text] = []
     if crs is not None and not table.crs_said:
-        notes.append(both("The GeoJSON names no coordinate system; by its standard that is WGS 84."))
+        notes.append(both("The file names no coordinate system; by the standard of its format that is WGS 84."))
     if table.skipped:
         notes.append(
             both("Columns of binary or list type were not taken: {columns}.", columns=", ".join(table.skipped))

@@ -33,6 +33,11 @@ def read(path: str | Path, sheet: str | None = None) -> Rows:
     return found
 
 
+def rows_of(path: Path, sheet: str | None = None) -> Rows:
+    """As ``read``, for a child process that has the file already."""
+    return _read(str(path), sheet, str(path))
+
+
 def _read(path: str, sheet: str | None, said: str) -> Rows:
     """In the child."""
     file = Path(path)

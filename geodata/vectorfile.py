@@ -1,8 +1,8 @@
-"""[io] Features in and out: SHP, GDB, GPKG, GeoJSON in; GPKG and GeoParquet out.
+"""[io] Features in and out: SHP, GDB, GPKG, GeoJSON in (other formats: ``readers``); GPKG and GeoParquet out.
 
 What a file is, is told by its first bytes, never by GDAL's guess. It is looked at and read in a
-child process (functions with an underscore), which leaves an Arrow file of ours: column "wkb" and
-the attributes asked for, by batches, so that memory stays flat.
+child process (``readers``, and the functions for GDAL below), which leaves an Arrow file of ours:
+column "wkb" and the attributes asked for, by batches, so that memory stays flat.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,8 @@ class FileLayer:
     """One layer of a vector file as delivered. geometry: as GDAL names it, "" for a plain table.
     columns: {name: type}; skipped: columns of kinds that are not read (binary, lists).
     bounds: x min, y min, x max, y max in its own CRS. crs: None where the file does not say one;
-    crs_said False where only the standard of the format does (a GeoJSON is WGS 84)."""
+    crs_said False where only the standard of the format does (a GeoJSON or KML is WGS 84).
+    Of one in an archive: member, the path there; table, its name there; driver, encoding as of ``Described``."""
 
     name: str
     geometry: str
@@ -50,6 +51,10 @@ class FileLayer:
     skipped: tuple[str, ...]
     bounds: tuple[float, float, float, float] | None
     crs_said: bool = True
+    member: str = ""
+    table: str = ""
+    driver: str = ""
+    encoding: str | None = None
 
     @property
     def is_polygon(self) -> bool:
@@ -60,7 +65,8 @@ class FileLayer:
 
 @dataclass(frozen=True)
 class Described:
-    """What a vector file holds. driver: "SHP" | "GDB" | "GPKG" | "GeoJSON"; encoding: of a DBF's text."""
+    """What a vector file holds. driver: as ``readers.driver_of``, each layer of a "ZIP" its own;
+    encoding: of a DBF's text."""
 
     driver: str
     encoding: str | None
@@ -75,8 +81,8 @@ class Described:
 def describe(path: str | os.PathLike[str]) -> Described:
     """Raises: UnreadableFile; CRSContradiction for a CRS that is a link."""
     file = local_file(path)
-    with _by_its_name(file, path):
-        told = in_child("geodata.vectorfile:_describe", str(file), about=path, limits=LOOK)
+    with _by_its_name(file, path), tempfile.TemporaryDirectory(prefix="gengxun-") as folder:
+        told = in_child("geodata.readers:describe", str(file), folder, about=path, limits=LOOK)
     layers = tuple(FileLayer(**layer) for layer in told["layers"])
     return Described(told["driver"], told["encoding"], layers, tuple(told["warnings"]))
 
@@ -94,16 +100,15 @@ def read(
     Raises: UnreadableFile where fewer records come than the file counts.
     """
     target, file = folder / "delivered.arrow", local_file(path)
-    with _by_its_name(file, path):
+    own = {} if layer.member else {"driver": described.driver, "encoding": described.encoding}
+    with _by_its_name(file, path), tempfile.TemporaryDirectory(prefix="unpacked-", dir=folder) as unpacked:
         in_child(
-            "geodata.vectorfile:_read",
+            "geodata.readers:read",
             str(file),
-            layer.name,
+            asdict(layer) | own,
             dict(columns),
             str(target),
-            driver=described.driver,
-            encoding=described.encoding,
-            expected=layer.features,
+            unpacked,
             about=path,
             progress=progress,
         )
@@ -116,8 +121,8 @@ def _by_its_name(file: Path, path: object) -> Iterator[None]:
     try:
         yield
     except GengXunError as error:
-        if str(error.fields.get("path")) == str(file):
-            error.fields["path"] = path
+        if str(said := error.fields.get("path", "")).startswith(str(file)):
+            error.fields["path"] = f"{path}{str(said)[len(str(file)) :]}"
         raise
 
 
@@ -151,7 +156,7 @@ def _sha256(path: Path) -> str:
 # --- in the child ---------------------------------------------------------------------------------
 
 
-def _driver_of(path: Path) -> str:
+def driver_of(path: Path) -> str:
     """Raises: UnreadableFile for all that is not opened."""
     if path.is_dir():
         if any(path.glob("*.gdbtable")):
@@ -170,14 +175,11 @@ def _driver_of(path: Path) -> str:
         return "GPKG"
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") and suffix in (".json", ".geojson"):
         return "GeoJSON"
-    if head.startswith(b"PK\x03\x04"):
-        raise UnreadableFile("{path}: is a zip archive; unpack it and name the file inside.", path=path)
     raise UnreadableFile("{path}: is no SHP, GDB, GPKG or GeoJSON; export it as one of them.", path=path)
 
 
-def _describe(path: str) -> dict[str, Any]:
-    file = Path(path)
-    driver = _driver_of(file)
+def describe_gdal(file: Path, driver: str) -> dict[str, Any]:
+    """As the fields of ``Described``, of what GDAL opens."""
     notes: list[Text] = []
     codec, deleted, own_crs, said = None, 0, None, True
     names: list[str] | None = None
@@ -250,8 +252,8 @@ def _layer(pyogrio: Any, path: Path, name: str, driver: str, codec: str | None) 
     }
 
 
-def _read(
-    path: str,
+def read_gdal(
+    file: Path,
     layer: str,
     columns: dict[str, str],
     target: str,
@@ -261,7 +263,8 @@ def _read(
     expected: int,
     progress: Progress | None = None,
 ) -> int:
-    file, rows = Path(path), 0
+    """One layer into the Arrow file ``target``; how many records."""
+    rows = 0
     with _gdal(file) as pyogrio:
         raw = {"encoding": shapefile.RAW} if encoding else {}
         info = pyogrio.read_info(file, layer=layer, **raw)

@@ -41,7 +41,7 @@ def batch() -> None:
     "--column", "columns", multiple=True, callback=columns_option, metavar="OURS=THEIRS", help=tr("Name a column.")
 )
 @click.option("--crs", help=tr("Coordinate system where the file names none, as EPSG:4526."))
-@click.option("--layer", help=tr("Which layer of a GDB or GPKG."))
+@click.option("--layer", help=tr("Which layer of a GDB, GPKG, workbook or archive."))
 @click.option("--sheet", metavar="NAME", help=tr("Which sheet of a workbook."))
 @click.option("--as", "who", metavar="NAME:ROLE", help=tr("Who takes it in; left out: the system."))
 @JSON

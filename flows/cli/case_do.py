@@ -62,7 +62,7 @@ class Asked:
 @click.option("--document", "documents", multiple=True, metavar="KEY=FILE", help=tr("A paper to be kept."))
 @click.option("--parts", "parts_file", metavar="FILE", help=tr("Polygons to split along: GPKG, SHP or GeoJSON."))
 @click.option("--crs", help=tr("Coordinate system where the file names none, as EPSG:4526."))
-@click.option("--layer", help=tr("Which layer of a GDB or GPKG."))
+@click.option("--layer", help=tr("Which layer of a GDB, GPKG, workbook or archive."))
 @click.option("--expect-version", type=int, metavar="N", help=tr("How many events the case had when you decided."))
 @click.option("-h", "--help", "asks", is_flag=True, help=tr("Show this, or what is possible now."))
 @JSON

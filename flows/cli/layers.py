@@ -41,8 +41,9 @@ def columns_option(context: click.Context, parameter: click.Parameter, value: tu
 @layer.command(
     "add",
     help=tr(
-        "Take a survey layer in: SHP, GDB, GPKG or GeoJSON. KIND is FARMLAND (DLTB), BASIC_FARMLAND, DISTRICT,"
-        " APPROVED, FACILITY, REDLINE or BOUNDARY. Geometry is repaired with a report; personal columns are dropped."
+        "Take a survey layer in: SHP, GDB, GPKG, GeoJSON, GeoParquet, KML or KMZ, boundary points (TXT), XLSX or CSV"
+        " with positions, or a zip of them. KIND is FARMLAND (DLTB), BASIC_FARMLAND, DISTRICT, APPROVED, FACILITY,"
+        " REDLINE or BOUNDARY. Geometry is repaired with a report; personal columns are dropped."
     ),
 )
 @click.argument("kind", callback=_kind)
@@ -56,7 +57,7 @@ def columns_option(context: click.Context, parameter: click.Parameter, value: tu
 @click.option(
     "--column", "columns", multiple=True, callback=columns_option, metavar="OURS=THEIRS", help=tr("Name a column.")
 )
-@click.option("--layer", "layer_name", help=tr("Which layer of a GDB or GPKG."))
+@click.option("--layer", "layer_name", help=tr("Which layer of a GDB, GPKG, workbook or archive."))
 @JSON
 def layer_add(kind: Kind, path: str, edition: str, valid_from: date | None, crs: str | None, code_system: str | None,
               columns: dict[str, str], layer_name: str | None, as_json: bool) -> None:  # fmt: skip
