@@ -92,6 +92,7 @@ def layer_add(kind: Kind, path: str, edition: str, valid_from: date | None, crs:
         say(tr("personal columns dropped: {names}", names=", ".join(added.dropped_columns)))
     for warning in added.warnings:
         say(worded(warning))
+    layerwork.newer(editions, added)
 
 
 def layer_row(held: Layer) -> dict[str, Any]:

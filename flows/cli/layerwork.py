@@ -1,4 +1,4 @@
-"""[io] ``gengxun layer export``: layers out of hand."""
+"""[io] ``gengxun layer export``, ``diff``: layers out of hand, and what a newer edition changed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ from flows.cli import Command, emit, say
 from flows.cli.data import JSON
 from flows.cli.told import shapefile_notes
 from flows.progress import step
-from geodata.layers import Kind, kind_
+from geodata.editions import Editions
+from geodata.layers import Kind, Layer, kind_
 from geodata.words import tr
+from pipeline.layerchange import Changed
 
 KIND = click.argument("kind", callback=lambda context, parameter, value: kind_(value))
 EDITION = click.argument("edition")
+OUT = click.option("--out", type=click.Path(path_type=Path), metavar="FILE.gpkg",
+                   help=tr("Write each finding with its ground there, a layer a kind."))  # fmt: skip
+UNBALANCED_M2 = 0.05
+"""What rounding of many parcels can leave is not told."""
 
 
 @click.command(
@@ -45,4 +51,85 @@ def layer_export(kind: Kind, edition: str, path: Path, crs: str | None, as_json:
         say(text)
 
 
-COMMANDS = (layer_export,)
+@click.command(
+    "diff",
+    cls=Command,
+    help=tr(
+        "What EDITION_B changed against EDITION_A: areas by class; parcels gone, new and changed by their identity"
+        " (BSM, or ZLDWDM and TBBH); ground that became or ceased to be farmland. Nothing is changed."
+    ),
+)
+@KIND
+@click.argument("before", metavar="EDITION_A")
+@click.argument("after", metavar="EDITION_B")
+@OUT
+@JSON
+def layer_diff(kind: Kind, before: str, after: str, out: Path | None, as_json: bool) -> None:
+    from flows.layerchange import diff
+
+    with step(tr("comparing {a} with {b}", a=before, b=after)) as progress:
+        told = diff(settings.find().editions, kind, before, after, out and out.absolute(), progress)
+    if as_json:
+        return emit({"before": before, "after": after, **told.to_json()})
+    for row in told.to_json()["classes"]:
+        change = row["after_m2"] - row["before_m2"]
+        click.echo(
+            f"{row['code'] or '–':<6} {ha(row['before_m2']):>14} → {ha(row['after_m2']):>14} ha {ha(change, '+'):>13}"
+            f"  {row['parcels_before']:>8,} → {row['parcels_after']:>8,}  {row['name']}"
+        )
+    for line in summary(told, before, after):
+        click.echo(line)
+    if out:
+        click.echo(str(out))
+
+
+def ha(m2: float, sign: str = "") -> str:
+    return f"{m2 / 10_000:{sign},.4f}"
+
+
+def summary(told: Changed, before: str, after: str) -> list[str]:
+    """Of what a newer edition changed: the ground in a line, the parcels in another."""
+    what = tr("farmland") if told.kind is Kind.FARMLAND else str(told.kind)
+    said = [
+        tr("{a} → {b}: {what} {before} → {after} ha; {lost} ha no longer, {gained} ha newly", a=before, b=after,
+           what=what, before=ha(told.before_m2), after=ha(told.after_m2), lost=ha(told.lost_m2),
+           gained=ha(told.gained_m2)),
+    ]  # fmt: skip
+    if abs(told.unbalanced_m2) >= UNBALANCED_M2:
+        said.append(tr("{m2} m² do not add up: ground that an edition has under two parcels; see gengxun layer check",
+                       m2=f"{told.unbalanced_m2:,.2f}"))  # fmt: skip
+    parcels = told.parcels
+    if not parcels.key:
+        return [*said, tr("parcels cannot be told by identity: neither BSM nor ZLDWDM with TBBH serves")]
+    said.append(
+        tr("parcels by {key}: {gone} gone, {new} new, {changed} changed ({class_changed} in class, {shape_changed} in"
+           " shape), {unchanged} as they were", key="+".join(parcels.key), gone=f"{parcels.gone:,}",
+           new=f"{parcels.new:,}", changed=f"{parcels.changed:,}", class_changed=f"{parcels.class_changed:,}",
+           shape_changed=f"{parcels.shape_changed:,}", unchanged=f"{parcels.unchanged:,}")
+    )  # fmt: skip
+    if any(parcels.unkeyed):
+        said.append(tr("{a} and {b} parcels have no such number of their own and are left out of that",
+                       a=parcels.unkeyed[0], b=parcels.unkeyed[1]))  # fmt: skip
+    return said
+
+
+def newer(editions: Editions, added: Layer) -> None:
+    """After ``layer add``: what it changed against the edition before, once all its files seem to be there."""
+    before = editions.before(added)
+    if before is None:
+        return
+    held, older = (len(editions.parts(added.kind, edition)) for edition in (added.edition, before))
+    if held < older:
+        said = {"edition": added.edition, "before": before, "held": held, "older": older, "kind": str(added.kind)}
+        say(tr("{edition} has {held} files so far, {before} has {older}; what changed: gengxun layer diff {kind}"
+               " {before} {edition}", **said))  # fmt: skip
+        return
+    from flows.layerchange import diff
+
+    with step(tr("comparing {a} with {b}", a=before, b=added.edition)) as progress:
+        told = diff(editions, added.kind, before, added.edition, progress=progress)
+    for line in summary(told, before, added.edition):
+        click.echo(line)
+
+
+COMMANDS = (layer_export, layer_diff)

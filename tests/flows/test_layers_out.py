@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import geopandas as gpd
+import pytest
+
+from tests.flows.an_office import ZONE, land, square
 
 
 def test_an_edition_goes_out_by_the_name_of_the_file(run, tmp_path):
@@ -15,3 +18,40 @@ def test_an_edition_goes_out_by_the_name_of_the_file(run, tmp_path):
     assert (told["rows"], told["files"]) == (2, [str(tmp_path / "DLTB.kml")])
     refused = run("layer", "export", "FARMLAND", "2025", tmp_path / "DLTB.dwg")
     assert (refused.code, len(refused.err.strip().splitlines())) == (2, 1)
+
+
+def newer(folder):
+    """A year later the west half of the paddy is a factory."""
+    frame = gpd.read_file(land(folder))
+    west, east = square(0, 0, 500, 1000), square(500, 0, 500, 1000)
+    frame = gpd.GeoDataFrame(
+        {
+            "BSM": ["430321000000000001", "430321000000000002", "430321000000000003"],
+            "DLBM": ["0101", "0301", "0601"],
+            "KCXS": [0.05, 0.0, 0.0],
+            "TBBH": ["00000001", "00000002", "00000003"],
+        },
+        geometry=[east, square(1000, 0, 1000), west],
+        crs=ZONE,
+    )
+    frame.to_file(folder / "DLTB_2026.gpkg")
+    return folder / "DLTB_2026.gpkg"
+
+
+def test_a_newer_edition_says_what_it_changed(run, tmp_path):
+    done = run("layer", "add", "FARMLAND", newer(tmp_path), "--edition", "2026", "--code-system", "sandiao")
+    assert done.code == 0, done.err
+    first, second = done.out.strip().splitlines()[1:]
+    assert first.startswith("2025 → 2026: farmland 99.9")
+    assert first.endswith("ha no longer, 0.0000 ha newly")
+    assert second.startswith("parcels by BSM: 0 gone, 1 new, 1 changed (0 in class, 1 in shape), 1 as they were")
+    told = run("layer", "diff", "FARMLAND", "2025", "2026", "--json", "--out", tmp_path / "d.gpkg").json
+    ground = told["ground"]
+    assert ground["lost_m2"] == ground["lost_to"]["0601"]
+    assert ground["before_m2"] - ground["lost_m2"] == pytest.approx(ground["after_m2"], abs=0.02)
+    assert ground["lost_m2"] == pytest.approx(500_000, rel=1e-3)
+    lost = gpd.read_file(tmp_path / "d.gpkg", layer="lost")
+    assert (list(lost.BSM), list(lost.DLBM_2)) == (["430321000000000001"], ["0601"])
+    shown = run("layer", "diff", "FARMLAND", "2025", "2026", lang="zh").out
+    assert "水田" in shown
+    assert run("layer", "diff", "FARMLAND", "2025", "2031").code == 2
