@@ -15,8 +15,10 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,9 @@ from odc.geo.geobox import GeoBox
 
 from geodata import bandroles, identify, imagefile, safe, stac
 from geodata.atomic import replacing_folder, write_bytes
+from geodata.delivery import archive, kept, recognise
+from geodata.delivery.model import Delivery, Rectifier
+from geodata.delivery.plan import files_used, plan
 from geodata.errors import EmptyData, InputError, InUse, NoOverlap, UnreadableFile, WorkError
 from geodata.filepixels import FilePixels
 from geodata.scene import Scene
@@ -41,10 +46,11 @@ class _AlreadyThere(Exception):
 
 
 class Catalog:
-    """``root`` is the workspace's ``catalog`` folder."""
+    """``root`` is the workspace's ``catalog`` folder. limits: of archives that are handed in."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, limits: archive.ArchiveLimits = archive.ArchiveLimits()) -> None:
         self.root = Path(root)
+        self.limits = limits
 
     def add_scene(
         self,
@@ -55,48 +61,115 @@ class Catalog:
         bands: Sequence[str] | None = None,
         crs: str | None = None,
         quality: str | os.PathLike[str] | None = None,
+        rectify: Rectifier | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> tuple[Scene, bool]:
-        """Take an image in. Returns the scene, and whether it is new.
+        """Take an image or a delivery in: a file, a folder, an archive. Returns the scene, and whether it is new.
 
         platform, acquired, bands, crs: what the file itself does not say. quality: a file with the
-        quality band. progress: told the share done, 0 to 1.
+        quality band. rectify: lays a delivery on the map that is not yet. progress: told the share done, 0 to 1.
 
         Raises: UnreadableFile, EmptyData, MissingOption, CRSMissing, CRSContradiction, UnknownCodes,
         InputError; then nothing was changed.
         """
         tell = progress or (lambda share: None)
-        given = [str(path)] if quality is None else [str(path), str(quality)]
-        files = [safe.local_file(file) for file in given]
+        said = identify.Said(platform, acquired, bands, crs)
+        self._sweep()
+        with self._at_hand(str(path), safe.local_file(path), tell) as place:
+            found = recognise.find(str(path), place)
+            if isinstance(found, Path):
+                given = {str(path if found == place else found.name): found}
+                given |= {} if quality is None else {str(quality): safe.local_file(quality)}
+                if len(set(given.values())) < 1 + (quality is not None):
+                    raise InputError("{path}: image and quality band are the same file; name two.", path=path)
+                return self._add(str(path), list(given.values()), {}, lambda: _planned(given, said), (), tell)
+            if quality is not None:
+                raise InputError("{path}: is a delivery, whose own quality band is taken; leave --quality away.",
+                                 path=path)  # fmt: skip
+            return self._add_delivery(str(path), found, said, rectify, tell)
+
+    def _add_delivery(
+        self,
+        about: str,
+        delivery: Delivery,
+        said: identify.Said,
+        rectify: Rectifier | None,
+        tell: Callable[[float], None],
+    ) -> tuple[Scene, bool]:
+        """Raises: MissingOption, InputError."""
+        lay = None if delivery.projected else rectify
+        if not delivery.projected and rectify is None:
+            raise UnreadableFile(
+                "{path}: is not yet projected (it has only control points or RPC); orthorectify it first.", path=about
+            )
+
+        keep = (*delivery.metadata, *delivery.quicklooks)
+        files = files_used(about, delivery, said)
+        if lay is None:
+            return self._add(about, files, {}, lambda: plan(about, delivery, said), keep, tell)
+        with self._aside() as work:
+            laid = partial(lay.rectify, delivery, said, work, tell)
+            return self._add(about, files, lay.key(delivery), lambda: plan(about, laid(), said), keep, tell)
+
+    def _add(
+        self,
+        about: str,
+        files: Sequence[Path],
+        key: Mapping[str, str],
+        planned: Callable[[], tuple[identify.Plan, dict[str, Any]]],
+        keep: Sequence[Path],
+        tell: Callable[[float], None],
+    ) -> tuple[Scene, bool]:
+        """One scene of ``files``, the first of which has the grid. key: {name: hash} of what the pixels depend on
+        besides; keep: files that are kept beside the scene."""
         stamps = [_stamp(file) for file in files]
-        provenance = {file.name: sha256(file) for file in files}
-        if len(provenance) < len(files):
-            raise InputError("{path}: image and quality band are the same file; name two.", path=path)
+        provenance = _hashes(files) | dict(key)
         id = scene_id(*provenance.values())
         if (self._folder(id) / "item.json").exists():
             return self.scene(id), False
         tell(0.1)
-        plan, recipe = _planned(given, files, identify.Said(platform, acquired, bands, crs))
-        self._sweep()
+        found, recipe = planned()
+        _check_day(found.acquired_at, about)
         try:
             with replacing_folder(self._folder(id)) as folder:
                 counts = safe.in_child(
                     "geodata.gridfile:convert",
-                    str(files[0]),
+                    recipe.pop("source", str(files[0])),
                     str(folder),
                     recipe,
-                    about=path,
+                    about=about,
                     progress=lambda share: tell(0.1 + 0.85 * share),
                 )
+                beside = kept.copied(keep, folder)
                 if [_stamp(file) for file in files] != stamps:
-                    raise UnreadableFile("{path}: was changed while it was read; add it again.", path=path)
-                _write_item(folder, _scene(id, plan, provenance, counts))
+                    raise UnreadableFile("{path}: was changed while it was read; add it again.", path=about)
+                _write_item(folder, _scene(id, found, provenance, counts, beside))
                 if (self._folder(id) / "item.json").exists():
                     raise _AlreadyThere  # another process was faster: its scene stays as it is
         except _AlreadyThere:
             return self.scene(id), False
         tell(1.0)
         return self.scene(id), True
+
+    @contextmanager
+    def _at_hand(self, about: str, path: Path, tell: Callable[[float], None]) -> Iterator[Path]:
+        """``path``, or the folder to which it was unpacked for the time being."""
+        if not archive.is_archive(path):
+            yield path
+            return
+        with self._aside() as folder:
+            archive.unpacked(about, path, folder, self.limits, lambda share: tell(0.1 * share))
+            yield folder
+
+    @contextmanager
+    def _aside(self) -> Iterator[Path]:
+        """An empty folder that is gone afterwards; one of a killed run is swept by a later one."""
+        folder = self.root / "scenes" / f".{uuid.uuid4().hex}.tmp"
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _sweep(self) -> None:
         """Remove what killed runs left half done."""
@@ -241,11 +314,11 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _planned(given: Sequence[str], files: Sequence[Path], said: identify.Said) -> tuple[identify.Plan, dict[str, Any]]:
-    """What an image is, and how it is converted. given: it, and its quality file if there is one, as
-    the caller names them; files: the same as paths."""
-    path = given[0]
-    header = imagefile.describe(files[0])
+def _planned(given: Mapping[str, Path], said: identify.Said) -> tuple[identify.Plan, dict[str, Any]]:
+    """What an image is, and how it is converted. given: {name as the caller knows it: path} of the image,
+    and of its quality file if there is one."""
+    path, file = next(iter(given.items()))
+    header = imagefile.describe(file)
     if min(header["width"], header["height"]) < MIN_PIXELS:
         raise EmptyData(
             "{path}: has only {w} × {h} pixels; name another file.",
@@ -253,15 +326,24 @@ def _planned(given: Sequence[str], files: Sequence[Path], said: identify.Said) -
             w=header["width"],
             h=header["height"],
         )
-    beside = (given[1], imagefile.describe(files[1], codes=True)) if len(files) > 1 else None
-    plan = identify.plan(path, header, said, beside)
-    _check_day(plan.acquired_at, path)
+    beside = next(((name, imagefile.describe(other, codes=True)) for name, other in list(given.items())[1:]), None)
+    found = identify.plan(path, header, said, beside)
     if beside is None:
-        return plan, plan.recipe
-    return plan, plan.recipe | _quality_recipe(given[1], files[1], beside[1], plan.geobox)
+        return found, found.recipe
+    return found, found.recipe | _quality_recipe(beside[0], given[beside[0]], beside[1], found.geobox)
 
 
-def _scene(id: str, plan: identify.Plan, provenance: dict[str, str], counts: dict[str, Any]) -> Scene:
+def _hashes(files: Sequence[Path]) -> dict[str, str]:
+    """{name: sha256} in the order of ``files``; a name that is there twice gets its folder's before it."""
+    names = [file.name for file in files]
+    return {
+        file.name if names.count(file.name) == 1 else f"{file.parent.name}/{file.name}": sha256(file) for file in files
+    }
+
+
+def _scene(
+    id: str, plan: identify.Plan, provenance: dict[str, str], counts: dict[str, Any], beside: Mapping[str, Path]
+) -> Scene:
     valid, cloudy = counts["valid_pixels"], counts["cloudy_pixels"]
     rows, columns = plan.geobox.shape
     full = identify.saturation(plan, counts["highest"])
@@ -272,7 +354,11 @@ def _scene(id: str, plan: identify.Plan, provenance: dict[str, str], counts: dic
         geobox=plan.geobox,
         gsd_m=plan.gsd_m,
         bands=plan.bands,
-        assets={"data": "data.tif", **({"quality": "quality.tif"} if plan.quality_codes else {})},
+        assets={
+            "data": "data.tif",
+            **({"quality": "quality.tif"} if plan.quality_codes else {}),
+            **{name: kept.named(name, file) for name, file in beside.items()},
+        },
         cloud_cover=None if cloudy is None else round(100 * cloudy / valid, 2),
         provenance=provenance,
         quality_codes=plan.quality_codes,

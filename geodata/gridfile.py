@@ -162,14 +162,15 @@ def _stage(
     dataset: DatasetReader, stage: Path, quality_stage: Path, plan: Mapping[str, Any], progress: Callable[[float], None]
 ) -> dict[str, Any]:
     grid = GeoBox((dataset.height, dataset.width), Affine(*plan["transform"]), plan["crs"])
-    options = profile(grid, plan["dtype"], len(plan["indexes"]), plan["nodata"])
+    options = profile(grid, plan["dtype"], len(plan["bands"]), plan["nodata"])
     codes = plan["quality_codes"]
     counts: dict[str, Any] = {"valid_pixels": 0, "cloudy_pixels": 0 if codes else None, "highest": -np.inf}
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), created(stage, options) as out:
         out.descriptions = tuple(plan["bands"])
         quality = _QualityStage(quality_stage, grid, plan, dataset) if codes else None
-        for rows in _chunks(dataset):
-            raw, valid = _strip(dataset, plan, rows)
+        others = [_Other(other) for other in plan.get("others", ())]
+        for rows in _chunks(dataset, len(plan["bands"])):
+            raw, valid = _strip(dataset, plan, rows, [other.read(grid, rows) for other in others])
             place = rows if not plan["south_up"] else slice(dataset.height - rows.stop, dataset.height - rows.start)
             step = -1 if plan["south_up"] else 1
             raw, valid = raw[:, ::step], valid[::step]
@@ -182,23 +183,29 @@ def _stage(
             if valid.any():
                 counts["highest"] = max(counts["highest"], float(raw.max(axis=0)[valid].max()))
             progress(rows.stop / dataset.height)
-        if quality is not None:
-            quality.close()
+        for opened in [quality, *others]:
+            if opened is not None:
+                opened.close()
     return counts
 
 
-def _strip(dataset: DatasetReader, plan: Mapping[str, Any], rows: slice) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+def _strip(
+    dataset: DatasetReader, plan: Mapping[str, Any], rows: slice, more: Sequence[NDArray[Any]]
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Whole rows of all bands, and where they are valid. more: the bands that come from other files."""
     area = (rows.start, rows.stop, 0, dataset.width)
     with imagefile.reading(dataset.name):
         raw = imagefile.read_window(dataset, list(plan["indexes"]), area).astype(plan["dtype"], copy=False)
+        if more:
+            raw = np.concatenate([raw, *(bands.astype(plan["dtype"], copy=False) for bands in more)])
         valid = grids.is_valid(raw, plan["nodata"])
         return raw, valid & _opaque(dataset, plan["mask"], rows) if plan["mask"] else valid
 
 
-def _chunks(dataset: DatasetReader) -> Iterator[slice]:
+def _chunks(dataset: DatasetReader, bands: int) -> Iterator[slice]:
     """Full-width strips of whole blocks, small enough to hold."""
     block = dataset.block_shapes[0][0]
-    row_bytes = dataset.width * dataset.count * np.dtype(dataset.dtypes[0]).itemsize
+    row_bytes = dataset.width * max(dataset.count, bands) * np.dtype(dataset.dtypes[0]).itemsize
     rows = max(1, CHUNK_BYTES // row_bytes)
     rows = max(block, rows // block * block) if block * row_bytes <= 4 * CHUNK_BYTES else max(16, rows)
     for start in range(0, dataset.height, rows):
@@ -213,13 +220,43 @@ def _opaque(dataset: DatasetReader, mask: int | str, rows: slice) -> NDArray[np.
     return dataset.read_masks(1, window=((rows.start, rows.stop), (0, dataset.width))) > 0
 
 
+class _Other:
+    """Another file, read where the rows of the image's grid lie; its own pixels, the nearest to each."""
+
+    def __init__(self, plan: Mapping[str, Any]) -> None:
+        """plan: path, indexes, transform, crs; fill: the value outside of it."""
+        self._data = imagefile.opened(plan["path"])
+        self._indexes, self._fill = list(plan["indexes"]), plan.get("fill", 0)
+        self._grid = GeoBox((self._data.height, self._data.width), Affine(*plan["transform"]), plan["crs"])
+
+    def read(self, grid: GeoBox, rows: slice) -> NDArray[Any]:
+        """(band, y, x) of the whole ``rows`` of ``grid``."""
+        if self._grid == grid:
+            area = (rows.start, rows.stop, 0, grid.shape[1])
+            with imagefile.reading(self._data.name):
+                return imagefile.read_window(self._data, self._indexes, area)
+        target = grid[rows, slice(0, grid.shape[1])]
+        where = resample.positions(self._grid, target)
+        needed, _ = grids.needed(where, (self._data.height, self._data.width))
+        if needed is None:
+            return np.full((len(self._indexes), *target.shape), self._fill, self._data.dtypes[0])
+        area = (needed[0], min(needed[1], self._data.height), needed[2], min(needed[3], self._data.width))
+        with imagefile.reading(self._data.name):
+            raw = imagefile.read_window(self._data, self._indexes, area)
+        at = where.within(area[2], area[0])
+        return np.stack([resample.nearest(band, *at, self._fill) for band in raw])
+
+    def close(self) -> None:
+        self._data.close()
+
+
 class _QualityStage:
     """The quality band on the data's own grid, from the same file or from another."""
 
     def __init__(self, path: Path, grid: GeoBox, plan: Mapping[str, Any], dataset: DatasetReader) -> None:
         self._plan, self._data = plan, dataset
-        self._other = imagefile.opened(plan["quality_path"]) if plan["quality_path"] else None
         self._fill = sensors.fill_code(plan["quality_codes"])
+        self._other = _Other(_quality_file(plan, self._fill)) if plan["quality_path"] else None
         self._grid = grid
         self._out = created(path, profile(grid, plan["quality_dtype"], 1, None))
         self._out.descriptions = (plan["quality_codes"],)
@@ -232,28 +269,29 @@ class _QualityStage:
                 raw = imagefile.read_window(self._data, self._plan["quality_index"], area)
             codes = grids.as_codes(raw, self._fill)[:: -1 if self._plan["south_up"] else 1]
         else:
-            codes = self._from_other(self._grid[place, slice(0, self._data.width)])
+            codes = self._translated(self._other.read(self._grid, place))
         codes = codes.astype(self._plan["quality_dtype"])
         self._out.write(codes, 1, window=window((place, slice(0, self._data.width))))
         return int((sensors.has_condition(codes, self._plan["quality_codes"], ("cloud", "cirrus")) & valid).sum())
 
-    def _from_other(self, target: GeoBox) -> NDArray[np.integer]:
-        assert self._other is not None
-        plan = self._plan
-        own = GeoBox((self._other.height, self._other.width), Affine(*plan["quality_transform"]), plan["quality_crs"])
-        where = resample.positions(own, target)
-        area, _ = grids.needed(where, (self._other.height, self._other.width))
-        if area is None:
-            return np.full(target.shape, self._fill, np.uint16)
-        area = (area[0], min(area[1], self._other.height), area[2], min(area[3], self._other.width))
-        with imagefile.reading(self._other.name):
-            codes = grids.as_codes(imagefile.read_window(self._other, 1, area), self._fill)
-        return resample.nearest(codes, *where.within(area[2], area[0]), self._fill)
+    def _translated(self, raw: NDArray[Any]) -> NDArray[np.integer]:
+        """Codes of the table: as they are, or from the bands of a UDM2."""
+        return sensors.udm2_bits(raw) if len(raw) > 1 else grids.as_codes(raw[0], self._fill)
 
     def close(self) -> None:
         self._out.close()
         if self._other is not None:
             self._other.close()
+
+
+def _quality_file(plan: Mapping[str, Any], fill: int) -> dict[str, Any]:
+    return {
+        "path": plan["quality_path"],
+        "indexes": plan.get("quality_indexes", [1]),
+        "transform": plan["quality_transform"],
+        "crs": plan["quality_crs"],
+        "fill": fill,
+    }
 
 
 def convert_to_cog(

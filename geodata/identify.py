@@ -89,7 +89,7 @@ def plan(
     notes: list[Text] = []
     tags = labels.plain_tags(header["tags"])
     facts = labels.facts_in_name(PurePath(path).stem)
-    grid, south_up = _grid(path, header, said, notes)
+    grid, south_up = placed(path, header, said, notes)
     platform = _platform(path, said, tags, facts)
     acquired_at = _acquired(path, said, tags, facts, notes)
     found = bandroles.roles(path, header, said.bands, platform, facts)
@@ -120,7 +120,9 @@ def plan(
 # --- where -----------------------------------------------------------------------------------
 
 
-def _grid(path: str, header: Mapping[str, Any], said: Said, notes: list[Text]) -> tuple[GeoBox, bool]:
+def placed(path: str, header: Mapping[str, Any], said: Said, notes: list[Text]) -> tuple[GeoBox, bool]:
+    """The grid of an image, north up, and whether its file begins at the southern edge; what is to be said of its
+    coordinates is put to ``notes``. Raises: UnreadableFile, CRSMissing, CRSContradiction."""
     if not header["georeferenced"]:
         if header["rpcs"] or header["gcps"]:
             raise UnreadableFile(

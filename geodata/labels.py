@@ -71,10 +71,15 @@ _PLATFORM_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?<![a-z0-9])L[CEOTM]0?([4-9])(?=_|\d{6}\d{7}|$)", "landsat-{0}"),
         (r"(?<![a-z0-9])GF[-_ ]?(1[BCD]?|2|6|7)(?![a-z0-9])", "gf-{0}"),
         (r"高分([一二六七])号", "gf-{0}"),
-        (r"(?<![a-z0-9])ZY[-_]?30?([123])(?:a)?(?![0-9])", "zy3-0{0}"),
+        (r"(?<![a-z0-9])ZY[-_]?3[-_]?0?([123])(?:a)?(?![0-9])", "zy3-0{0}"),
         (r"(?<![a-z0-9])ZY[-_]?3(?![0-9])", "zy3-01"),
         (r"(?<![a-z0-9])ZY[-_]?1[-_]?02([DE])(?![a-z0-9])", "zy1-02{0}"),
+        (r"(?<![a-z0-9])ZY1E(?![a-z0-9])", "zy1-02d"),  # as its deliveries call it
+        (r"(?<![a-z0-9])ZY1F(?![a-z0-9])", "zy1-02e"),
         (r"(?<![a-z0-9])SV[-_]?1(?:[-_]0\d)?(?![0-9])|superview[-_ ]?1|高景一号", "superview-1"),
+        (r"(?<![a-z0-9])PlanetScope|(?<![a-z0-9])PSScene|(?<=_)3B_AnalyticMS", "planetscope"),
+        (r"(?<![a-z0-9])sentinel[-_ ]?1[-_ ]?([a-d])?(?![a-z0-9])", "sentinel-1{0}"),
+        (r"(?<![a-z0-9])S1([A-D])_(?=IW|EW|SM)", "sentinel-1{0}"),
         (r"(?<![a-z0-9])JL[-_]?1|jilin[-_ ]?1|吉林一号", "jilin-1"),
         (r"odm[_-]orthophoto|(?<![a-z])(?:drone|uav|dji)(?![a-z])|无人机|大疆", "drone"),
     )

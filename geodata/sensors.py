@@ -93,6 +93,19 @@ def has_condition(values: NDArray[np.integer], table: str, conditions: Iterable[
     return found
 
 
+UDM2 = {2: "snow", 3: "shadow", 4: "cirrus", 5: "cloud", 6: "cloud"}
+"""What the bands of a PlanetScope usable data mask (UDM2) say where they are 1; 4 is light haze, 5 heavy haze.
+Band 1 is clear, 7 a confidence, 8 the older mask, whose bit 0 means not observed."""
+
+
+def udm2_bits(bands: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """The table "quality_bits" (y, x) from the eight ``bands`` (8, y, x) of a UDM2."""
+    codes = (bands[7] & 1).astype(np.uint8)
+    for number, condition in UDM2.items():
+        codes |= (bands[number - 1] == 1).astype(np.uint8) << CONDITIONS.index(condition)
+    return codes
+
+
 def fill_code(table: str) -> int:
     """The value that means "not observed" in ``table``; 0 where it has none."""
     rules = QUALITY[table]

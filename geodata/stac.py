@@ -18,6 +18,8 @@ from geodata.crs import GEOGRAPHIC, crs_, name_of
 from geodata.scene import Scene
 
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+MEDIA_TYPES = {"xml": "application/xml", "json": "application/json", "txt": "text/plain", "rpb": "text/plain"}
+MEDIA_TYPES |= {"jpg": "image/jpeg", "png": "image/png"}
 EXTENSIONS = (
     "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
     "https://stac-extensions.github.io/eo/v2.0.0/schema.json",
@@ -64,9 +66,16 @@ def to_item(scene: Scene, files: Mapping[str, tuple[str, int]]) -> dict[str, Any
             extra["data_type"] = scene.dtype
             if scene.nodata is not None:
                 extra["nodata"] = "nan" if np.isnan(scene.nodata) else scene.nodata
-        item.add_asset(name, pystac.Asset(href, media_type=COG, roles=[name], extra_fields=extra))
+        kind = MEDIA_TYPES.get(href.rpartition(".")[2], COG)
+        item.add_asset(name, pystac.Asset(href, media_type=kind, roles=[_role(name)], extra_fields=extra))
     found: dict[str, Any] = item.to_dict(include_self_link=False, transform_hrefs=False)
     return found
+
+
+def _role(asset: str) -> str:
+    """ "metadata-2" is metadata; a quicklook is what STAC calls overview."""
+    kind = asset.partition("-")[0]
+    return {"quicklook": "overview", "rpc": "metadata"}.get(kind, kind)
 
 
 def _properties(scene: Scene) -> dict[str, Any]:

@@ -1,0 +1,272 @@
+"""Deliveries as suppliers hand them over: folder, archive or one of its files are the same scene."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+import time
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from geodata.catalog import Catalog
+from geodata.delivery import archive
+from geodata.delivery.archive import ArchiveLimits
+from geodata.delivery.clock import acquired
+from geodata.errors import InputError, MissingOption, UnreadableFile
+from tests.geodata import deliveries as made
+
+BGRN = ("blue", "green", "red", "nir")
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Catalog:
+    return Catalog(tmp_path / "catalog")
+
+
+def words(scene) -> str:
+    return " ".join(text["en"] for text in scene.warnings)
+
+
+def first_pixels(catalog: Catalog, scene) -> list[float]:
+    """The value of each band at the north-western corner."""
+    with catalog.pixels(scene) as pixels:
+        return [round(float(value), 6) for value in pixels.read((slice(0, 2), slice(0, 2))).values[:, 0, 0]]
+
+
+# --- satellites with an XML beside each image ----------------------------------------------------
+
+
+def test_folder_archive_and_any_file_of_a_delivery_are_one_scene(tmp_path, catalog):
+    home = made.gf2(tmp_path)
+    scene, new = catalog.add_scene(home)
+    assert new
+    assert (scene.platform, scene.bands) == ("gf-2", BGRN)
+    assert scene.acquired_at == datetime(2024, 5, 1, 3, 15, 30, tzinfo=UTC)  # 11:15:30 in Beijing
+    assert "CenterTime has no zone and is read as Beijing time: 2024-05-01 03:15:30 UTC" in words(scene)
+    assert "panchromatic image" in words(scene)
+    assert first_pixels(catalog, scene) == [100, 200, 300, 400]  # the first band of the file is blue
+    assert scene.nodata == 0
+    others = [made.tarred(home), made.zipped(home), next(home.glob("*-MSS1.tiff")), next(home.glob("*-MSS1.xml"))]
+    assert [catalog.add_scene(other)[0].id for other in others] == [scene.id] * 4
+    assert [one.id for one in catalog.scenes()] == [scene.id]
+    assert {path.name for path in (tmp_path / "catalog" / "scenes").iterdir()} == {scene.id}
+
+
+def test_what_lies_beside_the_image_is_kept_with_the_scene(tmp_path, catalog):
+    home = made.gf2(tmp_path)
+    scene, _ = catalog.add_scene(home)
+    kept = catalog.asset(scene, "metadata")
+    assert kept.read_bytes() == next(home.glob("*-MSS1.xml")).read_bytes()
+    assert catalog.asset(scene, "quicklook").name == "quicklook.jpg"
+    item = json.loads(catalog.asset(scene, "item").read_bytes())
+    assert item["assets"]["metadata"]["type"] == "application/xml"
+    assert item["assets"]["quicklook"]["roles"] == ["overview"]
+    assert next(home.glob("*-MSS1.xml")).name in scene.provenance
+    kept.write_text("changed")
+    assert catalog.damaged(scene) == ["metadata"]
+    assert catalog.edit_scene(scene.id, platform="gf-1").assets.keys() == scene.assets.keys()
+
+
+def test_an_image_with_rpc_only_is_refused_unless_something_lays_it_on_the_map(tmp_path, catalog):
+    with pytest.raises(UnreadableFile, match="RPC"):
+        catalog.add_scene(made.gf2(tmp_path, raw=True, level="LEVEL1A"))
+    assert catalog.scenes() == []
+
+
+PRODUCTS = {
+    "GF1_PMS2_E112.9_N27.8_20240501_L1A0000000001": ("GF1", "-MSS2", "gf-1", BGRN),
+    "GF1_WFV3_E112.9_N27.8_20240501_L1A0000000002": ("GF1", "", "gf-1", BGRN),
+    "GF1B_PMS_E112.9_N27.8_20240501_L1A0000000003": ("GF1B", "-MUX", "gf-1b", BGRN),
+    "GF6_PMS_E112.9_N27.8_20240501_L1A0000000004": ("GF6", "-MUX", "gf-6", BGRN),
+    "GF7_DLC_E112.9_N27.8_20240501_L1A0000000005": ("GF7", "-BWDMUX", "gf-7", BGRN),
+    "ZY3_MUX_E112.9_N27.8_20240501_L1A0000000006": ("ZY3-2", "", "zy3-02", BGRN),
+    "zy303a_mux_016497_003126_20240501112310_01_sec_0001_2405018482": ("ZY3-3", "", "zy3-03", BGRN),
+    "SV1-01_20240501_L2A0000000007_1109000000001_01": ("SV1-01", "-MUX", "superview-1", BGRN),
+    "JL1GF03B02_PMS_20240501095811_200084559_101_0008_001_L2": ("JL1GF03B02", "_MSS", "jilin-1", BGRN),
+}
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_each_satellite_is_told_by_its_names_and_metadata(tmp_path, name):
+    from geodata.delivery import chinese
+    from geodata.delivery.bundle import bundle
+
+    satellite, end, platform, bands = PRODUCTS[name]
+    told = made.xml("ProductMetaData", SatelliteID=satellite, ProductLevel="2A", CenterTime="2024-05-01 11:15:30")
+    home = made.satellite(tmp_path, name, {end: 4}, told)
+    (found,) = chinese.deliveries(bundle(name, home))
+    assert (found.platform, found.sources[0].bands) == (platform, bands)
+    assert found.acquired_at == datetime(2024, 5, 1, 3, 15, 30, tzinfo=UTC)
+
+
+def test_eight_bands_of_gf6_wfv_and_zy1_02d_have_orders_of_their_own(tmp_path):
+    from geodata.delivery import chinese
+    from geodata.delivery.bundle import bundle
+
+    told = made.xml("ProductMetaData", CenterTime="2024-05-01 11:15:30")
+    for name, end, last in [("GF6_WFV_E112.9_N27.8_20240501_L1A1", "", "yellow"),
+                            ("ZY1E_VNIC_E112.9_N27.8_20240501_L1A2", "-MUX", "nir2")]:  # fmt: skip
+        (found,) = chinese.deliveries(bundle(name, made.satellite(tmp_path, name, {end: 8}, told)))
+        assert found.sources[0].bands[:4] == BGRN
+        assert (len(found.sources[0].bands), found.sources[0].bands[-1]) == (8, last)
+
+
+def test_a_fused_image_of_8_bits_may_be_turned_round_so_its_bands_are_asked_for(tmp_path, catalog):
+    home = made.gf2(tmp_path)
+    for file in home.glob("*PAN1*"):
+        file.unlink()
+    made.write(next(home.glob("*-MSS1.tiff")), made.counts(4).astype("uint8"))
+    with pytest.raises(MissingOption, match="--bands"):
+        catalog.add_scene(home)
+    scene, _ = catalog.add_scene(home, bands=["red", "green", "blue", "nir"])
+    assert scene.bands == ("red", "green", "blue", "nir")
+
+
+def test_a_time_without_zone_is_of_beijing_unless_it_would_have_been_night():
+    when, note = acquired("2024-05-01 03:15:30", "CenterTime", 112.9)
+    assert when.at == datetime(2024, 5, 1, 3, 15, 30, tzinfo=UTC)
+    assert "read as UTC" in note["en"]
+    assert acquired("2024-05-01 11:15:30", "CenterTime", 112.9)[0].at == when.at
+    assert acquired("2024-05-01T03:15:30Z", "CenterTime", 112.9) == (when, None)
+    assert acquired("20240501111530.250", "CenterTime", None)[0].at == when.at  # as ZY3 writes it
+
+
+def test_name_and_metadata_that_disagree_are_asked_about(tmp_path, catalog):
+    with pytest.raises(MissingOption, match="--acquired"):
+        catalog.add_scene(made.gf2(tmp_path, time="2023-05-01 11:15:30"))
+
+
+def test_metadata_in_gb2312_are_read_and_entities_are_not(tmp_path, catalog):
+    home = made.gf2(tmp_path)
+    metadata = next(home.glob("*-MSS1.xml"))
+    text = metadata.read_text().replace("UTF-8", "gb2312").replace("PMS1", "全色相机")
+    metadata.write_bytes(text.encode("gb18030"))
+    assert catalog.add_scene(home)[0].platform == "gf-2"
+    metadata.write_text(
+        '<!DOCTYPE a [<!ENTITY b "c">]><ProductMetaData><SatelliteID>&b;</SatelliteID></ProductMetaData>'
+    )
+    with pytest.raises(UnreadableFile, match="DTD"):
+        catalog.add_scene(home)
+
+
+# --- folders -------------------------------------------------------------------------------------
+
+
+def test_a_folder_of_two_deliveries_or_of_unknown_images_is_refused_and_one_image_is_taken(tmp_path, catalog):
+    made.gf2(tmp_path / "two")
+    told = made.xml("ProductMetaData", SatelliteID="GF2", CenterTime="2024-05-02 11:15:30")
+    made.satellite(tmp_path / "two", "GF2_PMS1_E112.9_N27.8_20240502_L1A0001501542", {"-MSS1": 4}, told)
+    with pytest.raises(InputError, match="2"):
+        catalog.add_scene(tmp_path / "two")
+    (tmp_path / "plain").mkdir()
+    with pytest.raises(UnreadableFile, match="tif"):
+        catalog.add_scene(tmp_path / "plain")
+    image = made.write(tmp_path / "plain" / "GF2_DOM_20240501.tif", made.counts(4), names=BGRN)
+    scene, _ = catalog.add_scene(tmp_path / "plain")
+    assert catalog.add_scene(image)[0].id == scene.id
+    made.write(tmp_path / "plain" / "other.tif", made.counts(3))
+    with pytest.raises(InputError, match="GF2_DOM"):
+        catalog.add_scene(tmp_path / "plain")
+
+
+def test_links_in_a_folder_are_not_followed(tmp_path, catalog):
+    made.write(tmp_path / "GF2_20240501.tif", made.counts(4), names=BGRN)
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "GF2_20240501.tif").symlink_to(tmp_path / "GF2_20240501.tif")
+    with pytest.raises(UnreadableFile, match="tif"):
+        catalog.add_scene(tmp_path / "linked")
+
+
+# --- archives ------------------------------------------------------------------------------------
+
+
+def tar_of(path: Path, *entries: tuple[str, bytes, bytes]) -> Path:
+    """entries: (name, kind, bytes)."""
+    with tarfile.open(path, "w") as out:
+        for name, kind, data in entries:
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.size, entry.linkname = kind, len(data), "/etc/passwd"
+            out.addfile(entry, io.BytesIO(data))
+    return path
+
+
+def refused(path: Path, limits: ArchiveLimits = ArchiveLimits()) -> str:
+    """The sentence with which an archive is refused; nothing may be left outside of its folder."""
+    folder = path.parent / "out" / "in"
+    folder.mkdir(parents=True)
+    with pytest.raises(InputError) as told:
+        archive.unpack("it", str(path), str(folder), limits)
+    assert [p.name for p in folder.parent.iterdir()] == ["in"]
+    return told.value.msgid
+
+
+FILE, LINK, HARD, DEVICE = tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE
+
+
+@pytest.mark.parametrize(
+    "name", ["../a.tif", "a/../../b.tif", "/tmp/a.tif", "c:a.tif", "a\nb.tif", "..\\a.tif", "x" * 300 + ".tif"]
+)
+def test_names_that_lead_elsewhere_are_refused(tmp_path, name):
+    assert "leads elsewhere" in refused(tar_of(tmp_path / "a.tar", (name, FILE, b"x")))
+
+
+@pytest.mark.parametrize("kind", [LINK, HARD, DEVICE])
+def test_links_and_devices_are_refused(tmp_path, kind):
+    assert "link or device" in refused(tar_of(tmp_path / "a.tar", ("a.tif", kind, b"")))
+
+
+def test_a_link_in_a_zip_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as out:
+        info = zipfile.ZipInfo("a.tif")
+        info.external_attr = 0o120777 << 16
+        out.writestr(info, "/etc/passwd")
+    assert "link or device" in refused(tmp_path / "a.zip")
+
+
+def test_numbers_and_sizes_are_limited_whatever_the_archive_claims(tmp_path):
+    many = tar_of(tmp_path / "many.tar", *((f"{n}.tif", FILE, b"x") for n in range(4)))
+    assert "more than {limit} files" in refused(many, ArchiveLimits(members=3))
+    (tmp_path / "b").mkdir()
+    with zipfile.ZipFile(tmp_path / "b" / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as out:
+        out.writestr("zero.tif", bytes(2_000_000))
+    assert "unpacks to more" in refused(tmp_path / "b" / "bomb.zip", ArchiveLimits(ratio_from_bytes=1_000_000))
+    (tmp_path / "c").mkdir()
+    twice = tar_of(tmp_path / "c" / "twice.tar", ("a.tif", FILE, b"1"), ("./a.tif", FILE, b"2"))
+    assert "twice" in refused(twice)
+
+
+def test_a_damaged_or_locked_archive_is_said_to_be_so(tmp_path):
+    whole = made.tarred(made.gf2(tmp_path))
+    cut = tmp_path / "cut.tar.gz"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    assert "damaged" in refused(cut)
+
+
+def test_only_known_kinds_are_unpacked_and_chinese_names_stay(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as out:
+        for name in ("run.exe", ".hidden.tif", "__MACOSX/a.tif", "nested.zip"):
+            out.writestr(name, b"x")
+        info = zipfile.ZipInfo("x")
+        info.filename = "湘潭.tif".encode("gb18030").decode("cp437")
+        out.writestr(info, b"x")
+    data = path.read_bytes().replace(info.filename.encode(), "湘潭.tif".encode("gb18030"))
+    folder = tmp_path / "out"
+    folder.mkdir()
+    archive.unpack("it", str(path), str(folder), ArchiveLimits())
+    assert len(data) < path.stat().st_size
+    assert [p.suffix for p in folder.iterdir()] == [".tif"]
+
+
+def test_what_a_killed_run_unpacked_is_swept(tmp_path, catalog):
+    left = tmp_path / "catalog" / "scenes" / ".0123.tmp"
+    (left / "in").mkdir(parents=True)
+    long_ago = time.time() - 100_000
+    os.utime(left, (long_ago, long_ago))
+    catalog.add_scene(made.tarred(made.gf2(tmp_path)))
+    assert not left.exists()
