@@ -107,7 +107,7 @@ def temporary_server(home: Path) -> Iterator[str]:
     if empty.exists():
         shutil.copyfile(empty, folder / "prefect.db")
     try:
-        with hosted(folder, _free_port()) as url:
+        with hosted(folder, free_port()) as url:
             if not empty.exists():
                 _keep_empty(folder / "prefect.db", empty)
             yield url
@@ -156,7 +156,7 @@ def start_server(folder: Path, port: int) -> subprocess.Popen[bytes]:
         )
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
