@@ -19,10 +19,20 @@ PIX4D = "http://pix4d.com/camera/1.0"
 XAP = "http://ns.adobe.com/xap/1.0"
 HISTORY = "http://ns.adobe.com/xap/1.0/sType/ResourceEvent#"
 META = "adobe:ns:meta"
+FLIR = "http://ns.flir.com/xmp/1.0"
 
 RTK = {"0": "none", "16": "single", "34": "float", "50": "fixed"}
 DIAGONAL_35MM = 43.27
 """Diagonal of the 36 × 24 mm frame, to which FocalLengthIn35mmFilm refers."""
+WIDEST_SENSOR = 1.55
+"""Sides of a sensor: 4:3 or 3:2. A wider picture (16:9 of drones and phones) was cut from 4:3 at its full width and
+the 35 mm value goes on speaking of the whole sensor."""
+THERMAL = re.compile(r"\bflir\b|thermal|infrared|zenmuse ?xt", re.IGNORECASE)
+"""Cameras that see heat, by model or by DJI's ImageSource."""
+HEAT_AND_LIGHT = re.compile(
+    r"\b(Z?H[23]0(N?T)|M30T|M[34]E?T|M3TD|M4TD|MAVIC2-ENTERPRISE-ADVANCED|M2EA)\b", re.IGNORECASE
+)
+"""Models that see both and call both by one name: the pictures of heat are those of 5:4 (640 × 512, 1280 × 1024)."""
 FIRST_YEAR = 2000
 """A clock that says less was never set."""
 EDITORS = re.compile(
@@ -42,7 +52,11 @@ class Photo:
     time_source: "zone" (the clock's offset is written), "gps" (zone told by the time of GPS),
     "assumed" (a zone was assumed), "" (no time). heading_source: "exif", "gimbal", "flight", "".
     heading_north: "true", "magnetic", "" (not said). pitch_deg: −90 looks straight down.
-    height_m: above take-off. fov_deg: horizontal field of view. clock_gap_s: the camera's clock
+    height_m: above take-off. roll_deg: of the camera about its line of sight, clockwise. body_yaw_deg: where the
+    nose of the aircraft points. focal_px: focal length in pixels of the picture as it lies in the file; focal_source:
+    "calibrated", "sensor" (millimetres and pixels a millimetre), "35mm", "". centre_px: principal point from the
+    picture's upper left corner; None = its middle. thermal: a camera that sees heat.
+    fov_deg: horizontal field of view. clock_gap_s: the camera's clock
     minus the time of GPS. rtk: "fixed", "float", "single", "none" or the receiver's number.
     edited_with: the program that wrote the file anew ("": one that gives no name). taken_px: size
     in pixels as the camera took it, where the picture now has another. metadata: "none", "exif",
@@ -66,6 +80,12 @@ class Photo:
     heading_north: str = ""
     pitch_deg: float | None = None
     height_m: float | None = None
+    roll_deg: float | None = None
+    body_yaw_deg: float | None = None
+    focal_px: float | None = None
+    focal_source: str = ""
+    centre_px: tuple[float, float] | None = None
+    thermal: bool = False
     fov_deg: float | None = None
     rtk: str | None = None
     camera: str | None = None
@@ -93,7 +113,15 @@ def photo_of(media: str, size: tuple[int, int] | None, exif: Fields, gps: Fields
     for part in (_time(exif, gps, offset_h), _place(gps, xmp), _direction(gps, xmp), _edited(exif, xmp, size)):
         problems = (*found.problems, *part.pop("problems", ()))
         found = replace(found, **part, problems=problems)
-    return replace(found, fov_deg=_field_of_view(exif, xmp, size))
+    focal, source = _focal(exif, xmp, size)
+    return replace(
+        found,
+        focal_px=focal,
+        focal_source=source,
+        centre_px=_centre(exif, xmp, size),
+        fov_deg=_field_of_view(exif, focal, size),
+        thermal=_thermal(exif, xmp, size),
+    )
 
 
 def _camera(exif: Fields) -> str | None:
@@ -218,6 +246,9 @@ def _direction(gps: Fields, xmp: Xmp) -> dict[str, Any]:
     """A drone's gimbal before EXIF: on drones GPSImgDirection may be that of the body. Course over
     ground (GPSTrack) is no direction of view."""
     yaw, pitch = xmp.get((PIX4D, "Yaw")), _number(xmp.get((PIX4D, "Pitch")))
+    roll, body = (_number(xmp.get((DJI, name))) for name in ("GimbalRollDegree", "FlightYawDegree"))
+    if roll is None and pitch is not None:
+        roll = _number(xmp.get((PIX4D, "Roll")))
     for number, source, north, tilt in (
         (_number(xmp.get((DJI, "GimbalYawDegree"))), "gimbal", "true", _number(xmp.get((DJI, "GimbalPitchDegree")))),
         (_number(yaw), "gimbal", "true", None if pitch is None else pitch - 90),  # of a camera mounted to look down
@@ -230,37 +261,68 @@ def _direction(gps: Fields, xmp: Xmp) -> dict[str, Any]:
                 "heading_source": source,
                 "heading_north": north,
                 "pitch_deg": tilt,
+                "roll_deg": roll,
+                "body_yaw_deg": body,
             }
-    return {"pitch_deg": _number(xmp.get((DJI, "GimbalPitchDegree")))}
+    return {"pitch_deg": _number(xmp.get((DJI, "GimbalPitchDegree"))), "roll_deg": roll, "body_yaw_deg": body}
 
 
 def _north(gps: Fields) -> str:
     return {"T": "true", "M": "magnetic"}.get(_text(gps.get("GPSImgDirectionRef")).upper()[:1], "")
 
 
-def _field_of_view(exif: Fields, xmp: Xmp, size: tuple[int, int] | None) -> float | None:
-    """Horizontal field of view, degrees, of the picture as it is looked at.
-
-    From the calibrated focal length in pixels; else from the 35 mm one, which is taken over the
-    diagonal; else from the focal length and the pixels per length on the sensor.
-    """
+def _focal(exif: Fields, xmp: Xmp, size: tuple[int, int] | None) -> tuple[float | None, str]:
+    """(focal length in pixels of the picture as it lies in the file, where it is from): the calibrated one; else
+    millimetres and the sensor's pixels a millimetre; else the 35 mm one, which is taken over the diagonal."""
     if not size or min(size) <= 0:
-        return None
-    width, height = size
-    taken_width = max(_number(exif.get("ExifImageWidth")) or width, 1.0)
-    focal_px = _number(xmp.get((DJI, "CalibratedFocalLength")))
+        return None, ""
+    scale = size[0] / max(_number(exif.get("ExifImageWidth")) or size[0], 1.0)
+    calibrated = _number(xmp.get((DJI, "CalibratedFocalLength")))
+    if calibrated and calibrated > 0:
+        return calibrated * scale, "calibrated"
     film, focal_mm = _number(exif.get("FocalLengthIn35mmFilm")), _number(exif.get("FocalLength"))
+    per_mm = _per_mm(exif)
+    if focal_mm and per_mm and focal_mm * per_mm > 0:
+        return focal_mm * per_mm * scale, "sensor"
+    if film and film > 0:
+        long, short = max(size), min(size)
+        whole = math.hypot(long, long * 0.75 if long / short > WIDEST_SENSOR else short)
+        return film / DIAGONAL_35MM * whole, "35mm"
+    return None, ""
+
+
+def _per_mm(exif: Fields) -> float | None:
+    """Pixels a millimetre on the sensor."""
     per_unit = _number(exif.get("FocalPlaneXResolution"))
     unit_mm = {2: 25.4, 3: 10.0, 4: 1.0}.get(int(_number(exif.get("FocalPlaneResolutionUnit")) or 0))
-    if not focal_px and film:
-        focal_px = film / DIAGONAL_35MM * math.hypot(width, height)
-    elif not focal_px and focal_mm and per_unit and unit_mm:
-        focal_px = focal_mm * per_unit / unit_mm * (width / taken_width)
-    if not focal_px or focal_px <= 0:
+    return per_unit / unit_mm if per_unit and unit_mm else None
+
+
+def _centre(exif: Fields, xmp: Xmp, size: tuple[int, int] | None) -> tuple[float, float] | None:
+    """The calibrated principal point, where it lies in the middle tenth of the picture: all else is of another size."""
+    x, y = (_number(xmp.get((DJI, f"CalibratedOpticalCenter{axis}"))) for axis in "XY")
+    if not size or x is None or y is None:
+        return None
+    scale = size[0] / max(_number(exif.get("ExifImageWidth")) or size[0], 1.0)
+    x, y = x * scale, y * scale
+    near = abs(x / size[0] - 0.5) <= 0.05 and abs(y / size[1] - 0.5) <= 0.05
+    return (round(x, 2), round(y, 2)) if near else None
+
+
+def _field_of_view(exif: Fields, focal_px: float | None, size: tuple[int, int] | None) -> float | None:
+    """Horizontal field of view, degrees, of the picture as it is looked at."""
+    if not size or not focal_px or focal_px <= 0:
         return None
     upright = _number(exif.get("Orientation")) in (5, 6, 7, 8)
-    angle = 2 * math.degrees(math.atan((height if upright else width) / (2 * focal_px)))
+    angle = 2 * math.degrees(math.atan(size[1 if upright else 0] / (2 * focal_px)))
     return round(angle, 2) if 1 <= angle <= 170 else None
+
+
+def _thermal(exif: Fields, xmp: Xmp, size: tuple[int, int] | None) -> bool:
+    model = f"{_text(exif.get('Make'))} {_text(exif.get('Model'))}"
+    if THERMAL.search(f"{model} {xmp.get((DJI, 'ImageSource'), '')}") or any(space == FLIR for space, _ in xmp):
+        return True
+    return bool(HEAT_AND_LIGHT.search(model)) and size is not None and max(size) * 4 == min(size) * 5
 
 
 # -- what was done to the file
