@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyproj
 import shapely
 
 from geodata import crs as crs_
-from geodata import exchange, intake, layerexport, vectorfile
+from geodata import displaced, exchange, gcj02, intake, layerexport, vectorfile
 from geodata.atomic import replacing_folder
 from geodata.errors import EmptyData, GengXunError, InputError, InUse
 from geodata.layers import (
@@ -44,8 +45,20 @@ from geodata.words import Text, both
 
 _NAMESPACE = uuid.UUID("6f1d0d9a-3b0e-5c55-9d0c-3a4d6e1f7b21")
 _STALE_S = 24 * 3600
+_AROUND_DEG, _COMPARED = 0.01, 8
 _NUMERIC = ("Real", "Integer")  # of columns without a contract; 64-bit integers are identifiers: text
 Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class _Where:
+    """In what coordinates a delivery is. shifted: by GCJ-02; unshifted: the user says that it is not, whatever
+    it looks like; hints: what in its names speaks of GCJ-02."""
+
+    source: pyproj.CRS
+    shifted: bool
+    unshifted: bool
+    hints: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +88,14 @@ class Editions:
         code_system: str | None = None,
         columns: Mapping[str, str] | None = None,
         layer_name: str | None = None,
+        unshifted: bool = False,
         progress: Progress | None = None,
     ) -> Layer:
         """Take in one table of a delivered file. The same file again for the same kind and edition
         changes nothing; another one is a further part of the edition.
 
-        columns: {OURS: THEIRS}. Raises: InputError of every kind, with the workspace unchanged.
+        crs: "GCJ-02" takes that shift back. columns: {OURS: THEIRS}. unshifted: the layer is right as it
+        is, although it lies as if in GCJ-02. Raises: InputError of every kind, with the workspace unchanged.
         """
         kind, edition = kind_(kind), edition.strip()
         day = self._first_day(kind, edition, valid_from)
@@ -93,9 +108,12 @@ class Editions:
         chosen = plan(kind, list(table.columns), columns or {}, path)
         taken = tuple(replace(t, type=t.type or _free_type(table.columns[t.theirs])) for t in chosen.taken)
         said = table.crs if table.crs_said or crs is None else None
-        source = crs_.declared(said, crs, path, table.bounds)
+        shifted = gcj02.is_meant(crs)
+        own = said or table.crs or crs_.GEOGRAPHIC if shifted else said
+        source = crs_.declared(own, None if shifted else crs, path, table.bounds)
         layer = Layer(
-            kind, edition, day, code_system, crs_.name_of(source), "", sha256, key, 0, 0.0, 0.0,
+            kind, edition, day, code_system, gcj02.NAME if shifted else crs_.name_of(source), "",
+            sha256, key, 0, 0.0, 0.0,
             dropped_columns=chosen.dropped,
             warnings=(*described.warnings, *_notes(table, said)),
             source_name=Path(path).name, source_layer=table.name,
@@ -106,10 +124,14 @@ class Editions:
             names = {t.theirs: t.ours for t in taken}
             share = _part_of(progress, 0.0, 0.4)
             arrow = vectorfile.read(path, described, table, names, Path(folder), share)
-            return self._keep(layer, taken, arrow, path, _part_of(progress, 0.4, 1.0))
+            hints = displaced.hints([Path(path).name, table.name], list(table.columns), described.driver)
+            where = _Where(source, shifted, unshifted, tuple(hints))
+            return self._keep(layer, where, taken, arrow, path, _part_of(progress, 0.4, 1.0))
 
-    def _keep(self, layer: Layer, taken: tuple[Taken, ...], arrow: Path, path: str | Path, progress: Progress) -> Layer:
-        source = crs_.crs_(layer.crs)
+    def _keep(
+        self, layer: Layer, where: _Where, taken: tuple[Taken, ...], arrow: Path, path: str | Path, progress: Progress
+    ) -> Layer:
+        source = where.source
         coded = "DLBM" if layer.kind in intake.CODED and any(t.ours == "DLBM" for t in taken) else None
         with vectorfile.batches(arrow) as delivered:
             free = [t.ours for t in taken if t.ours not in CONTRACTS[layer.kind]]
@@ -125,7 +147,7 @@ class Editions:
             dropped = (*layer.dropped_columns, *(t.theirs for t in taken if t.ours in first.personal))
             layer = replace(layer, warnings=(*layer.warnings, *said), dropped_columns=dropped)
             taken = tuple(t for t in taken if t.ours not in first.personal)
-            work = intake.Intake(layer.kind, taken, system, source, zone)
+            work = intake.Intake(layer.kind, taken, system, source, zone, where.shifted)
             with replacing_folder(self.root / layer.folder) as folder:
                 try:
                     rows = work.rows(_all(delivered, _part_of(progress, 0.2, 0.9)))
@@ -133,6 +155,9 @@ class Editions:
                 except EmptyData:
                     raise _no_shape(path, first.records) from None
                 layer = self._described(layer, work, summary)
+                own = ParcelStore.open(folder / "parcels")
+                said = displaced.judge(layer, own, self._beside(layer), where.hints, where.unshifted, path)
+                layer = replace(layer, warnings=(*layer.warnings, *said))
                 (folder / "layer.json").write_text(_to_json(layer), encoding="utf-8")
         progress(1.0)
         return layer
@@ -150,6 +175,15 @@ class Editions:
             bounds=crs_.lonlat_bounds(layer.zone, summary.bounds),
         )
         return replace(layer, warnings=(*layer.warnings, *work.warnings(), *self._apart(layer)))
+
+    def _beside(self, layer: Layer) -> Iterator[tuple[Layer, ParcelStore]]:
+        """Layers held that lie on the same ground, those of its kind first, the newest first."""
+        box = shapely.box(*layer.bounds)
+        near = [other for other in self.layers() if other.folder != layer.folder]
+        near = [other for other in near if box.intersects(shapely.box(*other.bounds).buffer(_AROUND_DEG))]
+        near.sort(key=lambda other: (other.kind is not layer.kind, -other.valid_from.toordinal()))
+        for other in near[:_COMPARED]:
+            yield other, self.store(other)
 
     def _first_day(self, kind: Kind, edition: str, valid_from: date | str | None) -> date:
         if not edition:

@@ -12,7 +12,7 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from geodata import attributes, crs
+from geodata import attributes, crs, gcj02
 from geodata.area import polygon_area_m2
 from geodata.contracts import Kind, Taken
 from geodata.landcodes import CLASSES, land_class
@@ -55,9 +55,18 @@ def look(batches: Iterable[pa.RecordBatch], code_column: str | None, free: Itera
 class Intake:
     """Turns delivered batches into batches for ``parcels.write_store``; what it met stands in its fields afterwards."""
 
-    def __init__(self, kind: Kind, taken: Iterable[Taken], system: str | None, src: pyproj.CRS, zone: str) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        taken: Iterable[Taken],
+        system: str | None,
+        src: pyproj.CRS,
+        zone: str,
+        shifted: bool = False,
+    ) -> None:
+        """shifted: the coordinates are those of GCJ-02, in ``src``."""
         self.kind, self.taken, self.system = kind, tuple(taken), system
-        self.src, self.zone = src, zone
+        self.src, self.zone, self.shifted = src, zone, shifted
         self.meridian = crs.central_meridian(zone)
         self.repaired: Counter[str] = Counter()
         self.class_m2: dict[str, float] = {}
@@ -84,7 +93,7 @@ class Intake:
 
     def _geometries(self, batch: pa.RecordBatch) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
         read, counts = read_wkb(batch.column("wkb").to_numpy(zero_copy_only=False))
-        moved = crs.transform(read, self.src, self.zone)
+        moved = crs.transform(*self._unshifted(read), self.zone)
         mended = repair(moved)
         self.repaired.update(counts)
         self.repaired.update({k: n for k, n in mended.counts.items() if k != "null_geometry"})
@@ -97,6 +106,13 @@ class Intake:
             after = polygon_area_m2(mended.geometries[touched], self.meridian)
             self.gained_m2 += float(after.sum() - before[np.isfinite(before)].sum())
         return mended.geometries, mended.kept
+
+    def _unshifted(self, read: NDArray[np.object_]) -> tuple[NDArray[np.object_], object]:
+        """The shapes with the offset of GCJ-02 taken back where there is one, and the CRS they are in then."""
+        if not self.shifted:
+            return read, self.src
+        degrees = crs.transform(read, self.src, crs.GEOGRAPHIC)
+        return shapely.transform(degrees, gcj02.unshifted), crs.GEOGRAPHIC
 
     def _attributes(self, batch: pa.RecordBatch) -> dict[str, pa.Array]:
         columns: dict[str, pa.Array] = {}

@@ -50,7 +50,10 @@ def columns_option(context: click.Context, parameter: click.Parameter, value: tu
 @click.argument("path", type=click.Path())
 @click.option("--edition", required=True, help=tr("Name of the edition; YYYY means valid from 1 January of it."))
 @click.option("--valid-from", callback=day, metavar="DATE", help=tr("First day of validity, YYYY-MM-DD."))
-@click.option("--crs", help=tr("Coordinate system where the file names none, as EPSG:4526."))
+@click.option(
+    "--crs", help=tr("Coordinate system where the file names none, as EPSG:4526; GCJ-02 takes that shift back.")
+)
+@click.option("--unshifted", is_flag=True, help=tr("It is right as it is, although it lies as if in GCJ-02."))
 @click.option(
     "--code-system", type=click.Choice(["sandiao", "ydyh"]), help=tr("Meaning of DLBM where it is ambiguous.")
 )
@@ -59,8 +62,9 @@ def columns_option(context: click.Context, parameter: click.Parameter, value: tu
 )
 @click.option("--layer", "layer_name", help=tr("Which layer of a GDB, GPKG, workbook or archive."))
 @JSON
-def layer_add(kind: Kind, path: str, edition: str, valid_from: date | None, crs: str | None, code_system: str | None,
-              columns: dict[str, str], layer_name: str | None, as_json: bool) -> None:  # fmt: skip
+def layer_add(kind: Kind, path: str, edition: str, valid_from: date | None, crs: str | None, unshifted: bool,
+              code_system: str | None, columns: dict[str, str], layer_name: str | None,
+              as_json: bool) -> None:  # fmt: skip
     editions = settings.find().editions
     with step(tr("reading {path}", path=path)) as progress:
         added = editions.add(
@@ -69,6 +73,7 @@ def layer_add(kind: Kind, path: str, edition: str, valid_from: date | None, crs:
             edition=edition,
             valid_from=valid_from,
             crs=crs,
+            unshifted=unshifted,
             code_system=code_system,
             columns=columns or None,
             layer_name=layer_name,
