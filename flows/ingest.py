@@ -78,7 +78,7 @@ def _add(office: Workspace, path: Path, platform: str | None) -> tuple[str, bool
     if not path.name.lower().endswith(SUFFIXES):
         raise InputError("{path}: not an image that is taken in ({known}).", path=path.name, known=" ".join(SUFFIXES))
     with step(tr("reading {path}", path=path.name)) as progress:
-        scene, new = office.catalog.add_scene(path, platform=platform, progress=progress)
+        scene, new = office.catalog.add_scene(path, platform=platform, ground=office.ground(), progress=progress)
     return scene.id, new
 
 

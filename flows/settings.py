@@ -7,9 +7,10 @@ A workspace is one folder with gengxun.toml at its root: ``catalog/`` (scenes an
 from __future__ import annotations
 
 import json
+import math
 import os
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from geodata import atomic
 from geodata.catalog import Catalog
 from geodata.editions import Editions
 from geodata.errors import InputError
+from geodata.ortho import MAX_RESIDUAL_PX, Ground
 from maps.features import Park, park
 from maps.portal.office import PortalSettings
 from pipeline.cases.evidence_store import EvidenceStore
@@ -42,6 +44,13 @@ max_shift_px = 3.0          # 配准偏移超过它则不比对; a pair shifted 
 min_area_m2 = 0.0           # 最小图斑面积; 0: by the ground sampling distance of the scene
 workers = 0                 # 用几个进程比对，0 为本进程的线程; processes that compare; 0: threads of this one
 dask = ""                   # 或交给 Dask 集群，写调度器地址; or a Dask cluster: tcp://host:8786 of its scheduler
+
+[imagery]                   # 未投影的 L1A 影像（带 RPC）怎样正射; how images with RPC are laid on the ground
+dem = ""                    # 高程模型，按从这里算起的路径; elevation model (GeoTIFF), by its path from here
+dem_heights = ""            # 其高程从何起算：ellipsoidal 椭球高，orthometric 正常高; what its heights are above
+geoid_m = nan               # 当地高程异常（米），湘潭约 -17; geoid above the ellipsoid, for orthometric heights
+reference = ""              # 配准用的正射影像或场景编号; orthomosaic or scene id that images are tied to
+max_residual_px = 1.5       # 配准后残差超过它则拒绝; an image that lies further off after tying is refused
 
 [inbox]
 satellite = "inbox/satellite"
@@ -106,6 +115,18 @@ class Inspect:
 
 
 @dataclass(frozen=True)
+class Imagery:
+    """dem, reference: paths from the workspace (reference: or a scene id); dem_heights, geoid_m: see ``Ground``;
+    "" and NaN: not said."""
+
+    dem: str = ""
+    dem_heights: str = ""
+    geoid_m: float = math.nan
+    reference: str = ""
+    max_residual_px: float = MAX_RESIDUAL_PX
+
+
+@dataclass(frozen=True)
 class Inbox:
     satellite: str = "inbox/satellite"
     drone: str = "inbox/drone"
@@ -156,6 +177,7 @@ class Prefect:
 class Settings:
     bureau: Bureau = field(default_factory=Bureau)
     inspect: Inspect = field(default_factory=Inspect)
+    imagery: Imagery = field(default_factory=Imagery)
     inbox: Inbox = field(default_factory=Inbox)
     schedule: Schedule = field(default_factory=Schedule)
     case: CaseWork = field(default_factory=CaseWork)
@@ -223,6 +245,15 @@ class Workspace:
     @property
     def catalog(self) -> Catalog:
         return Catalog(self.root / "catalog")
+
+    def ground(self, pansharpen: bool = False, **said: Any) -> Ground:
+        """What images with RPC are laid on and tied to: as said, else as the settings have it. None: not said."""
+        known = self.settings.imagery
+        for name in ("dem", "reference"):
+            if said.get(name) is None and (self.root / getattr(known, name)).is_file():
+                said[name] = str(self.root / getattr(known, name))
+        given = {name: value for name, value in said.items() if value is not None}
+        return Ground(pansharpen=pansharpen, **{**asdict(known), **given})
 
     @property
     def editions(self) -> Editions:

@@ -8,7 +8,6 @@ is one scene.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import re
@@ -18,7 +17,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +25,17 @@ from odc.geo.geobox import GeoBox
 from geodata import bandroles, identify, imagefile, safe, stac
 from geodata.atomic import replacing_folder, write_bytes
 from geodata.delivery import archive, kept, recognise
-from geodata.delivery.model import Delivery, Rectifier
+from geodata.delivery.model import Delivery
 from geodata.delivery.plan import files_used, plan
+from geodata.digest import sha256
 from geodata.errors import EmptyData, InputError, InUse, NoOverlap, UnreadableFile, WorkError
 from geodata.filepixels import FilePixels
+from geodata.ortho import Ground, intake
 from geodata.scene import Scene
 
 NAMESPACE = uuid.UUID("6d1c2f0a-5b0e-5c8a-9f5e-2b1d9a7c4e10")
 MIN_PIXELS = 8
 """Rows and columns below which an image is none."""
-HASHED_AT_ONCE = 4 * 1024 * 1024
 STALE_S = 86_400
 """Half-done folders older than this belong to no run."""
 
@@ -61,16 +60,17 @@ class Catalog:
         bands: Sequence[str] | None = None,
         crs: str | None = None,
         quality: str | os.PathLike[str] | None = None,
-        rectify: Rectifier | None = None,
+        ground: Ground = Ground(),
         progress: Callable[[float], None] | None = None,
     ) -> tuple[Scene, bool]:
         """Take an image or a delivery in: a file, a folder, an archive. Returns the scene, and whether it is new.
 
         platform, acquired, bands, crs: what the file itself does not say. quality: a file with the
-        quality band. rectify: lays a delivery on the map that is not yet. progress: told the share done, 0 to 1.
+        quality band. ground: what an image that has only RPC is laid on and tied to; ``crs`` is then that of the
+        map. progress: told the share done, 0 to 1.
 
         Raises: UnreadableFile, EmptyData, MissingOption, CRSMissing, CRSContradiction, UnknownCodes,
-        InputError; then nothing was changed.
+        NoOverlap, InputError; then nothing was changed.
         """
         tell = progress or (lambda share: None)
         said = identify.Said(platform, acquired, bands, crs)
@@ -82,53 +82,90 @@ class Catalog:
                 given |= {} if quality is None else {str(quality): safe.local_file(quality)}
                 if len(set(given.values())) < 1 + (quality is not None):
                     raise InputError("{path}: image and quality band are the same file; name two.", path=path)
-                return self._add(str(path), list(given.values()), {}, lambda: _planned(given, said), (), tell)
+                return self._add_image(given, said, ground, tell)
             if quality is not None:
                 raise InputError("{path}: is a delivery, whose own quality band is taken; leave --quality away.",
                                  path=path)  # fmt: skip
-            return self._add_delivery(str(path), found, said, rectify, tell)
+            return self._add_delivery(str(path), found, said, ground, tell)
+
+    def _add_image(
+        self, given: Mapping[str, Path], said: identify.Said, ground: Ground, tell: Callable[[float], None]
+    ) -> tuple[Scene, bool]:
+        """given: {name as the caller knows it: path} of the image, and of its quality file if there is one."""
+        about, file = next(iter(given.items()))
+        header = imagefile.describe(file)
+        if len(given) > 1 or not intake.is_unprojected(header, file):
+            _not_sharpened(about, ground)
+            return self._add(about, list(given.values()), (), lambda: _planned(given, header, said), (), tell)
+        image = intake.Handed(about, file, header, intake.rpc_beside(file))
+        laying = intake.planned(about, image, None, ground, self.reference, said.crs)
+        files = [file, *((image.rpc,) if image.rpc else ())]
+
+        def planned(target: Path, header: dict[str, Any]) -> tuple[identify.Plan, dict[str, Any]]:
+            found, recipe = _planned(given, header, said)
+            return found, recipe | {"source": str(target)}
+
+        return self._add_laid(about, files, laying, planned, (), tell)
 
     def _add_delivery(
-        self,
-        about: str,
-        delivery: Delivery,
-        said: identify.Said,
-        rectify: Rectifier | None,
-        tell: Callable[[float], None],
+        self, about: str, delivery: Delivery, said: identify.Said, ground: Ground, tell: Callable[[float], None]
     ) -> tuple[Scene, bool]:
         """Raises: MissingOption, InputError."""
-        lay = None if delivery.projected else rectify
-        if not delivery.projected and rectify is None:
-            raise UnreadableFile(
-                "{path}: is not yet projected (it has only control points or RPC); orthorectify it first.", path=about
-            )
-
         keep = (*delivery.metadata, *delivery.quicklooks)
         files = files_used(about, delivery, said)
-        if lay is None:
-            return self._add(about, files, {}, lambda: plan(about, delivery, said), keep, tell)
+        if delivery.projected or not delivery.products:
+            _not_sharpened(about, ground)
+            return self._add(about, files, (), lambda: plan(about, delivery, said), keep, tell)
+        image, pan = intake.pair(about, delivery, ground)
+        laying = intake.planned(about, image, pan, ground, self.reference, said.crs)
+
+        def planned(target: Path, header: dict[str, Any]) -> tuple[identify.Plan, dict[str, Any]]:
+            return plan(about, intake.as_laid(delivery, target, header, pan is not None), said)
+
+        return self._add_laid(about, [*files, *((pan.file,) if pan else ())], laying, planned, keep, tell)
+
+    def _add_laid(
+        self,
+        about: str,
+        files: Sequence[Path],
+        laying: intake.Laying,
+        planned: Callable[[Path, dict[str, Any]], tuple[identify.Plan, dict[str, Any]]],
+        keep: Sequence[Path],
+        tell: Callable[[float], None],
+    ) -> tuple[Scene, bool]:
+        """A scene that is laid on the ground first. planned: told where the image on the ground is, and its header."""
         with self._aside() as work:
-            laid = partial(lay.rectify, delivery, said, work, tell)
-            return self._add(about, files, lay.key(delivery), lambda: plan(about, laid(), said), keep, tell)
+            target = work / "laid.tif"
+
+            def laid() -> tuple[identify.Plan, dict[str, Any]]:
+                planned(target, laying.header)  # what is to be asked for is asked before anything long begins
+                done = laying.lay(target, lambda share: tell(0.1 + 0.6 * share))
+                found, recipe = planned(target, done.header)
+                found = dataclasses.replace(found, warnings=(*found.warnings, *done.notes))
+                return found, recipe | {"ortho": done.record}
+
+            later = lambda share: tell(share if share <= 0.1 else 0.7 + 0.3 * share)  # noqa: E731
+            return self._add(about, files, laying.identity, laid, keep, later)
 
     def _add(
         self,
         about: str,
         files: Sequence[Path],
-        key: Mapping[str, str],
+        key: Sequence[str],
         planned: Callable[[], tuple[identify.Plan, dict[str, Any]]],
         keep: Sequence[Path],
         tell: Callable[[float], None],
     ) -> tuple[Scene, bool]:
-        """One scene of ``files``, the first of which has the grid. key: {name: hash} of what the pixels depend on
-        besides; keep: files that are kept beside the scene."""
+        """One scene of ``files``, the first of which has the grid. key: what the pixels depend on besides; keep:
+        files that are kept beside the scene."""
         stamps = [_stamp(file) for file in files]
-        provenance = _hashes(files) | dict(key)
-        id = scene_id(*provenance.values())
+        provenance = _hashes(files)
+        id = scene_id(*provenance.values(), *key)
         if (self._folder(id) / "item.json").exists():
             return self.scene(id), False
         tell(0.1)
         found, recipe = planned()
+        ortho = recipe.pop("ortho", None)
         _check_day(found.acquired_at, about)
         try:
             with replacing_folder(self._folder(id)) as folder:
@@ -143,7 +180,8 @@ class Catalog:
                 beside = kept.copied(keep, folder)
                 if [_stamp(file) for file in files] != stamps:
                     raise UnreadableFile("{path}: was changed while it was read; add it again.", path=about)
-                _write_item(folder, _scene(id, found, provenance, counts, beside))
+                scene = dataclasses.replace(_scene(id, found, provenance, counts, beside), ortho=ortho)
+                _write_item(folder, scene)
                 if (self._folder(id) / "item.json").exists():
                     raise _AlreadyThere  # another process was faster: its scene stays as it is
         except _AlreadyThere:
@@ -264,6 +302,17 @@ class Catalog:
             shift_m=shift_m,
         )
 
+    def reference(self, said: str) -> intake.Reference:
+        """What images are tied to: the orthomosaic at a path, or a scene by its id. Raises: InputError."""
+        if Path(said).exists():
+            file = safe.local_file(said)
+            return intake.Reference(file.name, sha256(file), {"path": str(file)})
+        if re.fullmatch(r"[0-9a-fA-F-]{4,36}", said.strip()) is None:
+            raise InputError("--reference {said}: there is no such file, and it is no id of a scene.", said=said)
+        scene = self.scene(said)
+        opens = {"path": str(self.asset(scene, "data")), "bands": list(scene.bands), "nodata": scene.nodata}
+        return intake.Reference(scene.id, scene.sha256, opens | {"crs": str(scene.geobox.crs)})
+
     def asset(self, scene: Scene, name: str) -> Path:
         """Where a file of the scene lies: "data", "quality" or "item"."""
         if name == "item":
@@ -298,27 +347,17 @@ def scene_id(*hashes: str) -> str:
     return str(uuid.uuid5(NAMESPACE, "\n".join(hashes)))
 
 
-def sha256(path: Path) -> str:
-    """Of a file's bytes. Raises: UnreadableFile."""
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(HASHED_AT_ONCE):
-                digest.update(chunk)
-    except IsADirectoryError:
-        raise UnreadableFile(
-            "{path}: this is a folder; name an image file (GeoTIFF, PNG, JPEG, JPEG 2000).", path=path
-        ) from None
-    except OSError:
-        raise UnreadableFile("{path}: cannot be read; check disk and permissions.", path=path) from None
-    return digest.hexdigest()
+def _not_sharpened(about: str, ground: Ground) -> None:
+    if ground.pansharpen:
+        raise InputError("{path}: is on a map grid already; --pansharpen is for L1A with RPC.", path=about)
 
 
-def _planned(given: Mapping[str, Path], said: identify.Said) -> tuple[identify.Plan, dict[str, Any]]:
-    """What an image is, and how it is converted. given: {name as the caller knows it: path} of the image,
+def _planned(
+    given: Mapping[str, Path], header: dict[str, Any], said: identify.Said
+) -> tuple[identify.Plan, dict[str, Any]]:
+    """What an image with this header is, and how it is converted. given: {name as the caller knows it: path} of it,
     and of its quality file if there is one."""
-    path, file = next(iter(given.items()))
-    header = imagefile.describe(file)
+    path = next(iter(given))
     if min(header["width"], header["height"]) < MIN_PIXELS:
         raise EmptyData(
             "{path}: has only {w} × {h} pixels; name another file.",

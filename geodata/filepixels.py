@@ -40,6 +40,7 @@ class FilePixels:
         crs: str | None = None,
         onto: GeoBox | None = None,
         shift_m: tuple[float, float] = (0.0, 0.0),
+        plane: bool = False,
     ) -> None:
         """An image's pixels, on its own grid or on ``onto``.
 
@@ -49,7 +50,7 @@ class FilePixels:
         onto: read by window where the grids differ by whole pixels, shifted by cubic convolution where
         they differ by a part of one, else warped; coarser grids get the mean of what they cover.
         shift_m: the image is moved by (east, north) metres on the target grid before that.
-        Without georeference ``geobox.crs`` is None.
+        Without georeference ``geobox.crs`` is None. plane: whatever it claims, it lies on rows and columns alone.
 
         Files of strangers are opened in a child (``safe.in_child``). Raises: UnreadableFile,
         MissingOption where ``bands`` do not fit, CRSMissing.
@@ -72,7 +73,7 @@ class FilePixels:
             self._alpha, self._mask = None, "none"
         self._scale = np.broadcast_to(np.asarray(scale, np.float32), len(self.bands)).reshape(-1, 1, 1)
         self._offset = np.broadcast_to(np.asarray(offset, np.float32), len(self.bands)).reshape(-1, 1, 1)
-        self._own = grids.grid_of(header, self.path, crs)
+        self._own = grids.grid_of(header | {"georeferenced": not plane and header["georeferenced"]}, self.path, crs)
         self._quality = self._quality_source(quality_path, quality)
         if self._quality is None:
             self.quality_codes = None

@@ -72,10 +72,16 @@ def as_codes(raw: NDArray[Any], fill: int) -> NDArray[np.integer]:
 def needed(where: resample.Positions, shape: tuple[int, int]) -> tuple[Area | None, int]:
     """The part of a source of ``shape`` that a map looks at, cut at the image's edge, in whole
     multiples of a factor by which it may be shrunk; None where the map looks elsewhere."""
-    factor = max(1, int(where.pixel + 1e-6))
+    return around(where.x, where.y, max(1, int(where.pixel + 1e-6)), shape)
+
+
+def around(
+    x: NDArray[np.float64], y: NDArray[np.float64], factor: int, shape: tuple[int, int]
+) -> tuple[Area | None, int]:
+    """``needed`` for positions x, y in pixels from the source's outer edges."""
     pad = resample.REACH * factor
     limits: list[int] = []
-    for at, size in ((where.y, shape[0]), (where.x, shape[1])):
+    for at, size in ((y, shape[0]), (x, shape[1])):
         seen = at[np.isfinite(at)]
         if seen.size == 0:
             return None, factor

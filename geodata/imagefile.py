@@ -119,7 +119,7 @@ def describe(path: str | os.PathLike[str], *, codes: bool = False) -> dict[str, 
     """What the header of an image says, read in a child process.
 
     Keys: driver, width, height, count, dtype, crs (WKT or None), transform (a b c d e f),
-    georeferenced, gcps, rpcs, nodata, mask ("none", "nodata", "alpha", "mask"), descriptions,
+    georeferenced, gcps, rpcs, rpc (its tags), nodata, mask ("none", "nodata", "alpha", "mask"), descriptions,
     colors, tags, band_tags, scales, offsets; samples {band number: values present} of bands that
     look like quality or alpha (``codes``: of every band); block, size_bytes.
 
@@ -156,6 +156,7 @@ def header(dataset: DatasetReader) -> dict[str, Any]:
         "georeferenced": not transform.is_identity,
         "gcps": len(dataset.gcps[0]),
         "rpcs": bool(dataset.tags(ns="RPC")),
+        "rpc": dict(dataset.tags(ns="RPC")),
         "nodata": dataset.nodata,
         "mask": _mask(dataset),
         "descriptions": [text or None for text in dataset.descriptions],

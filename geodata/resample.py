@@ -88,8 +88,8 @@ class Positions:
 def positions(source: GeoBox, target: GeoBox) -> Positions:
     """Where the pixels of ``target`` lie in ``source``; both may have different CRS."""
     rows, columns = target.shape
-    ys, weight_y = _nodes(rows)
-    xs, weight_x = _nodes(columns)
+    ys, weight_y = nodes(rows)
+    xs, weight_x = nodes(columns)
     grid_x, grid_y = np.meshgrid(xs + 0.5, ys + 0.5)
     x, y = apply(target.affine, grid_x, grid_y)
     if source.crs != target.crs:
@@ -111,7 +111,7 @@ def apply(
 
 
 @lru_cache(maxsize=16)
-def _nodes(count: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+def nodes(count: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """Positions of the nodes along an axis, and (count, nodes) weights of linear interpolation."""
     nodes = np.unique(np.append(np.arange(0, count, STEP), count - 1)).astype(float)
     at = np.arange(count)

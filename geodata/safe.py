@@ -44,6 +44,8 @@ GUARD = {
     "GDAL_CACHEMAX": "128",
     "GDAL_NUM_THREADS": "1",
 }
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""For a child: its many small matrix products wait for each other where two threads share a busy core."""
 FOREIGN = ("PROJ_LIB", "PROJ_DATA", "GDAL_DATA", "GDAL_DRIVER_PATH")
 """Set by a system QGIS or conda, these break the wheels' own data."""
 
@@ -119,6 +121,7 @@ def in_child(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parent.parent,
+        env=os.environ | ONE_THREAD,
     )
     assert child.stdin
     assert child.stdout

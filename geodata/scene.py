@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +87,8 @@ class Scene:
     saturation: the value, scaled, at and above which a pixel is saturated; None = not known.
     view: degrees by STAC's names of its view extension (off_nadir, azimuth, sun_elevation, sun_azimuth), as far as the
     delivery tells them.
+    ortho: how it was laid on the ground by its RPC, tied and sharpened (``ortho.intake.Laying.record``); None =
+    it came as an orthomosaic.
     """
 
     id: str
@@ -107,6 +109,7 @@ class Scene:
     valid_share: float = 1.0
     saturation: float | None = None
     view: Mapping[str, float] = field(default_factory=dict)
+    ortho: Mapping[str, Any] | None = None
 
     @property
     def sha256(self) -> str:

@@ -96,6 +96,8 @@ def _properties(scene: Scene) -> dict[str, Any]:
     if properties["proj:code"] is None:
         properties["proj:wkt2"] = code
     properties |= {f"view:{name}": value for name, value in scene.view.items()}
+    if scene.ortho is not None:
+        properties[MINE + "ortho"] = dict(scene.ortho)
     if scene.cloud_cover is not None:
         properties["eo:cloud_cover"] = scene.cloud_cover
     return properties
@@ -144,6 +146,7 @@ def from_item(item: Mapping[str, Any], folder: str) -> Scene:
         valid_share=properties[MINE + "valid_share"],
         saturation=properties[MINE + "saturation"],
         view={name: properties[f"view:{name}"] for name in VIEW if f"view:{name}" in properties},
+        ortho=properties.get(MINE + "ortho"),
     )
 
 

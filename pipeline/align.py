@@ -1,12 +1,9 @@
 """How far two dates lie apart on BEFORE's grid (sub-pixel), measured at many places together.
 
-Of each date the structure tensor is taken, summed over the bands (Di Zenzo 1986): the direction of an
-edge, doubled, is the same whichever side is brighter, so a field keeps its outline while its crop
-changes. Places are correlated one by one and their correlations added up: one place among clouds
-or crops tells little, all together have one peak. It counts when it stands out from every other
-peak and when leaving out any part of the image hardly moves it (jackknife). Sub-pixel: the
-correlation is computed on a grid of a fiftieth of a pixel about the peak (Guizar-Sicairos, Thurman and
-Fienup 2008). Tie points: each place's own peak near the common one, outliers marked.
+Places are correlated one by one (``geodata.matching``) and their correlations added up: one place
+among clouds or crops tells little, all together have one peak. It counts when it stands out from
+every other peak and when leaving out any part of the image hardly moves it (jackknife). Tie points:
+each place's own peak near the common one, outliers marked.
 
 The image itself is moved by ``geodata.rasterfile.open_pixels(onto=…, shift_m=…)``. Radiometric
 harmonisation is a by-product of detection: ``Model.gain`` and ``Model.offset``.
@@ -18,13 +15,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from scipy import fft
 
+from geodata import matching
 from geodata.errors import WorkError
+from geodata.matching import ALIKE, Spectrum
 from geodata.scene import ROI, Pixels
 from pipeline import quality
 from pipeline.detect import Bands, pair_bands
@@ -38,26 +35,15 @@ BLOCKS = 3
 """The image is left out by parts, BLOCKS x BLOCKS, to learn how sure the shift is."""
 FEWEST = 4
 """Parts, and tie points, that are needed."""
-ALIKE = 0.2
-"""Least correlation at the peak."""
-STANDS_OUT = 1.5
-"""The peak against the next highest, at least ``LOBE_PX`` away: noise alone gives hardly more than 1."""
-LOBE_PX = 4
 CLEAR = 0.3
 """Least share of a place that is jointly clear."""
-SMOOTH_PX = 0.7
-"""Gradients of unsmoothed pixels draw the peak towards whole pixels."""
 SURE_PX = 0.15
 """Largest standard error of the shift (both axes together) that counts as measured."""
-STEP_PX = 0.02
 NEAR_PX = 1.5
 """How far from the common peak a place's own is looked for."""
 
 DEGREE_M = (111_320.0, 110_574.0)
 """A degree of longitude at the equator and of latitude, as ``open_pixels`` takes them."""
-
-F32 = NDArray[np.float32]
-Spectrum = NDArray[np.complexfloating]
 
 
 @dataclass(frozen=True)
@@ -198,37 +184,7 @@ def _spectra(joint: Joint) -> tuple[Spectrum, Spectrum] | None:
     clear = quality.clear(quality.grown(joint.quality))
     if clear.mean() < CLEAR:
         return None
-    # the edges of a mask are no edges of the land: gradients need two pixels on either side
-    inside = cv2.erode(clear.view(np.uint8), np.ones((5, 5), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    taper = np.hanning(len(clear) + 2)[1:-1].astype(np.float32)
-    weight = inside.astype(np.float32) * taper[:, None] * taper[None, :]
-    one, two = _edges(joint.before, clear, weight), _edges(joint.after, clear, weight)
-    if one is None or two is None:
-        return None
-    own = fft.fft2(weight)
-    return fft.fft2(one) * np.conj(fft.fft2(two)), own * np.conj(own)
-
-
-def _edges(values: F32, clear: NDArray[np.bool_], weight: F32) -> NDArray[np.complex64] | None:
-    """(y, x) complex: direction of the edge, doubled, and the gradient's length, over all bands in units
-    of each band's spread; mean square 1 on clear ground."""
-    total = np.zeros(clear.shape, np.complex64)
-    for band in values:
-        spread = float(band[clear].std())
-        if spread <= 1e-6 * max(1e-12, float(np.abs(band[clear]).max())):
-            continue
-        filled = np.where(clear, band, np.float32(band[clear].mean())) / np.float32(spread)
-        quiet = cv2.GaussianBlur(filled, (0, 0), SMOOTH_PX)
-        total += (cv2.Sobel(quiet, cv2.CV_32F, 1, 0) + 1j * cv2.Sobel(quiet, cv2.CV_32F, 0, 1)) ** 2
-    length = np.sqrt(np.abs(total))
-    here = length[weight > 0]
-    if not len(here) or not here.any():
-        return None
-    # what stands out beyond all others (a roof, a cloud's rim) has no more say than the strongest edges
-    capped = np.minimum(length, np.float32(np.percentile(here, 99)))
-    edges = total / np.maximum(length, np.float32(1e-12)) ** 2 * capped
-    square = float((np.abs(edges[weight > 0]) ** 2).mean())
-    return edges * (weight / np.float32(math.sqrt(square))) if square > 0 else None
+    return matching.spectra(joint.before, joint.after, clear)
 
 
 def _shift(places: Sequence[Place]) -> tuple[float, float] | None:
@@ -236,15 +192,15 @@ def _shift(places: Sequence[Place]) -> tuple[float, float] | None:
     blocks = sorted({place.block for place in places})
     if len(blocks) < FEWEST:
         return None
-    parts = [_added([place for place in places if place.block == block]) for block in blocks]
+    parts = [matching.added((p.cross, p.weights) for p in places if p.block == block) for block in blocks]
     cross, weights = (np.sum([part[n] for part in parts], axis=0) for n in (0, 1))
-    whole = _peak(cross, weights)
+    whole = matching.peak(cross, weights)
     if whole is None:
         return None
-    shift = _fine(cross, weights, whole, 1.0)
+    shift = matching.fine(cross, weights, whole, 1.0)
     if shift is None:
         return None
-    without = [_fine(cross - part, weights - own, whole, 1.0) for part, own in parts]
+    without = [matching.fine(cross - part, weights - own, whole, 1.0) for part, own in parts]
     if any(one is None for one in without):
         return None
     moved = np.array([one[:2] for one in without if one])
@@ -252,51 +208,10 @@ def _shift(places: Sequence[Place]) -> tuple[float, float] | None:
     return shift[:2] if error <= SURE_PX else None
 
 
-def _added(places: Sequence[Place]) -> tuple[Spectrum, Spectrum]:
-    cross, weights = places[0].cross.astype(np.complex128), places[0].weights.astype(np.complex128)
-    for place in places[1:]:
-        cross += place.cross
-        weights += place.weights
-    return cross, weights
-
-
-def _peak(cross: Spectrum, weights: Spectrum) -> tuple[int, int] | None:
-    """The shift (down, right) in whole pixels with the highest correlation; None where it does not stand out."""
-    middle, reach = len(cross) // 2, len(cross) // 4
-    near = slice(middle - reach, middle + reach + 1)
-    alike, own = (fft.fftshift(fft.ifft2(spectrum).real)[near, near] for spectrum in (cross, weights))
-    alike = alike / own
-    y, x = np.unravel_index(int(alike.argmax()), alike.shape)
-    if min(y, x) == 0 or max(y, x) == 2 * reach:
-        return None
-    rows, columns = np.ogrid[: len(alike), : len(alike)]
-    others = alike[np.hypot(rows - y, columns - x) > LOBE_PX]
-    if alike[y, x] < max(ALIKE, STANDS_OUT * float(others.max())):
-        return None
-    return reach - int(y), reach - int(x)
-
-
-def _fine(
-    cross: Spectrum, weights: Spectrum, about: tuple[float, float], reach_px: float
-) -> tuple[float, float, float] | None:
-    """(right, below, correlation) of the peak within ``reach_px`` of ``about`` (down, right); None at the rim."""
-    count = round(reach_px / STEP_PX)
-    steps = np.arange(-count, count + 1) * STEP_PX
-    waves = 2j * np.pi * fft.fftfreq(len(cross))
-    down, right = (np.exp(np.outer(-(middle + steps), waves)) for middle in about)
-    scale = len(cross) ** 2
-    alike = (down @ cross @ right.T).real / scale
-    alike /= np.maximum((down @ weights @ right.T).real / scale, 1e-12)
-    y, x = np.unravel_index(int(alike.argmax()), alike.shape)
-    if min(y, x) == 0 or max(y, x) == 2 * count:
-        return None
-    return round(about[1] + steps[x], 6), round(about[0] + steps[y], 6), float(alike[y, x])
-
-
 def _tie_points(places: Sequence[Place], shift: tuple[float, float]) -> tuple[TiePoint, ...]:
     """Each place's own shift near the common one; outliers by distance from the median, in units of the
     median absolute deviation."""
-    own = [(place, _fine(place.cross, place.weights, (shift[1], shift[0]), NEAR_PX)) for place in places]
+    own = [(place, matching.fine(place.cross, place.weights, (shift[1], shift[0]), NEAR_PX)) for place in places]
     found = [(place.x, place.y, fine[0], fine[1]) for place, fine in own if fine and fine[2] >= ALIKE]
     if not found:
         return ()

@@ -13,6 +13,7 @@ from flows.cli import Command, Group, emit, say
 from flows.progress import step
 from geodata.days import day_of
 from geodata.errors import GengXunError, InputError
+from geodata.ortho import HEIGHTS, report
 from geodata.scene import Scene
 from geodata.words import language, tr
 
@@ -84,13 +85,22 @@ BANDS = click.option(
 @PLATFORM
 @ACQUIRED
 @BANDS
-@click.option("--crs", help=tr("Coordinate system where the file names none, as EPSG:32649."))
+@click.option("--crs", help=tr("Coordinate system where the file names none, as EPSG:32649; of the map for L1A."))
 @click.option("--quality", type=click.Path(path_type=Path), help=tr("A file with the quality band (SCL, QA_PIXEL …)."))
+@click.option("--dem", metavar="PATH", help=tr("Elevation model (GeoTIFF) on which an image with RPC (L1A) is laid."))
+@click.option("--dem-heights", type=click.Choice(HEIGHTS), help=tr("What the elevation model's heights are above."))
+@click.option("--geoid", "geoid_m", type=float, metavar="M",
+              help=tr("Metres of the geoid above the ellipsoid there, for orthometric heights."))  # fmt: skip
+@click.option("--reference", metavar="PATH|SCENE-ID",
+              help=tr("Orthomosaic or scene that an image with RPC is tied to; none: take it untied."))  # fmt: skip
+@click.option("--pansharpen", is_flag=True, help=tr("Sharpen the bands by the panchromatic image of the delivery."))
 @JSON
 @click.pass_context
 def scene_add(context: click.Context, paths: tuple[str, ...], platform: str | None, acquired: datetime | None,
-              bands: tuple[str, ...] | None, crs: str | None, quality: Path | None, as_json: bool) -> None:  # fmt: skip
-    catalog = settings.find().catalog
+              bands: tuple[str, ...] | None, crs: str | None, quality: Path | None, pansharpen: bool, as_json: bool,
+              **ground: Any) -> None:  # fmt: skip
+    workspace = settings.find()
+    catalog = workspace.catalog
     rows, bad = [], []
     for path in paths:
         try:
@@ -102,6 +112,7 @@ def scene_add(context: click.Context, paths: tuple[str, ...], platform: str | No
                     bands=bands,
                     crs=crs,
                     quality=quality,
+                    ground=workspace.ground(pansharpen, **ground),
                     progress=progress,
                 )
         except GengXunError as error:
@@ -112,8 +123,8 @@ def scene_add(context: click.Context, paths: tuple[str, ...], platform: str | No
         rows.append({**scene_row(added), "new": new})
         if not as_json:
             click.echo(scene_line(added) + ("" if new else "  " + tr("(held already)")))
-            for warning in added.warnings:
-                say(worded(warning))
+            for text in (*report.lines(added.ortho), *added.warnings):
+                say(worded(text))
     if as_json:
         emit(rows)
     for sentence in bad:
@@ -138,6 +149,7 @@ def scene_row(held: Scene) -> dict[str, Any]:
         "cloud_cover": held.cloud_cover,
         "sha256": held.sha256,
         "warnings": [worded(w) for w in held.warnings],
+        **({"ortho": dict(held.ortho)} if held.ortho else {}),
     }
 
 

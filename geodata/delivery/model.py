@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from geodata.identify import Said
 from geodata.words import Text
 
 MULTISPECTRAL = ("MSS", "MUX", "BWDMUX", "WFV", "MS", "PMS")
@@ -97,17 +96,3 @@ class Delivery:
     @property
     def multispectral(self) -> Product | None:
         return next((product for product in self.products if product.role in MULTISPECTRAL), None)
-
-
-class Rectifier(Protocol):
-    """Lays an image that only its RPC tie to the ground on the map."""
-
-    def key(self, delivery: Delivery) -> Mapping[str, str]:
-        """{name: hash} of all that the result depends on besides the delivery's own files and metadata (elevation
-        model, reference, panchromatic image, settings). Raises: MissingOption naming what is to be said."""
-        ...
-
-    def rectify(self, delivery: Delivery, said: Said, folder: Path, progress: Callable[[float], None]) -> Delivery:
-        """The same delivery with one source that lies on the map, written into ``folder``, its header, and its notes.
-        Raises: InputError."""
-        ...
