@@ -72,8 +72,8 @@ def test_what_lies_beside_the_image_is_kept_with_the_scene(tmp_path, catalog):
     assert catalog.edit_scene(scene.id, platform="gf-1").assets.keys() == scene.assets.keys()
 
 
-def test_an_image_with_rpc_only_is_refused_unless_something_lays_it_on_the_map(tmp_path, catalog):
-    with pytest.raises(UnreadableFile, match="RPC"):
+def test_an_image_with_rpc_only_is_refused_without_terrain_to_lay_it_on(tmp_path, catalog):
+    with pytest.raises(MissingOption, match="--dem-heights"):
         catalog.add_scene(made.gf2(tmp_path, raw=True, level="LEVEL1A"))
     assert catalog.scenes() == []
 
