@@ -147,7 +147,7 @@ class Editions:
             dropped = (*layer.dropped_columns, *(t.theirs for t in taken if t.ours in first.personal))
             layer = replace(layer, warnings=(*layer.warnings, *said), dropped_columns=dropped)
             taken = tuple(t for t in taken if t.ours not in first.personal)
-            work = intake.Intake(layer.kind, taken, system, source, zone, where.shifted)
+            work = intake.Intake(layer.kind, taken, system, source, zone, where.shifted, first.odd_kcxs)
             with replacing_folder(self.root / layer.folder) as folder:
                 try:
                     rows = work.rows(_all(delivered, _part_of(progress, 0.2, 0.9)))

@@ -20,6 +20,7 @@ from geodata.layers import district_code, district_level
 from geodata.repair import DROPPED, read_wkb, repair
 from geodata.words import Text, both
 
+KCXS_AS_DELIVERED = "KCXS_AS_DELIVERED"
 CODED = (Kind.FARMLAND, Kind.BASIC_FARMLAND)
 """Kinds whose DLBM is interpreted."""
 
@@ -27,12 +28,13 @@ CODED = (Kind.FARMLAND, Kind.BASIC_FARMLAND)
 @dataclass
 class First:
     """What one pass over the delivered records tells. bounds in the file's own CRS; personal: columns
-    without a contract whose values are identity or telephone numbers."""
+    without a contract whose values are identity or telephone numbers. odd_kcxs: a KCXS lies outside [0, 1)."""
 
     records: int = 0
     bounds: tuple[float, float, float, float] = (np.inf, np.inf, -np.inf, -np.inf)
     codes: Counter[str] = field(default_factory=Counter)
     personal: set[str] = field(default_factory=set)
+    odd_kcxs: bool = False
 
 
 def look(batches: Iterable[pa.RecordBatch], code_column: str | None, free: Iterable[str] = ()) -> First:
@@ -46,6 +48,8 @@ def look(batches: Iterable[pa.RecordBatch], code_column: str | None, free: Itera
             a, b, c, d = first.bounds
             first.bounds = (min(a, x0), min(b, y0), max(c, x1), max(d, y1))
         first.personal.update(name for name in free if attributes.is_about_persons(batch.column(name)))
+        if "KCXS" in batch.schema.names and not first.odd_kcxs:
+            first.odd_kcxs = bool(attributes.deduction(attributes.number(batch.column("KCXS"))[0], None)[1].any())
         if code_column is not None:
             counted = attributes.codes(batch.column(code_column)).fill_null("").value_counts()
             first.codes.update({row["values"]: row["counts"] for row in counted.to_pylist()})
@@ -63,8 +67,11 @@ class Intake:
         src: pyproj.CRS,
         zone: str,
         shifted: bool = False,
+        odd_kcxs: bool = False,
     ) -> None:
-        """shifted: the coordinates are those of GCJ-02, in ``src``."""
+        """shifted: the coordinates are those of GCJ-02, in ``src``. odd_kcxs: KCXS as delivered is kept beside the one
+        that is reckoned with."""
+        self.odd_kcxs = odd_kcxs
         self.kind, self.taken, self.system = kind, tuple(taken), system
         self.src, self.zone, self.shifted = src, zone, shifted
         self.meridian = crs.central_meridian(zone)
@@ -150,6 +157,8 @@ class Intake:
                     value = columns["KCXS"][row].as_py()
                     shown = f"{label or f'#{self.delivered + row + 1}'}: {value:g}"
                     self._examples.setdefault((problem, "KCXS"), shown)
+            if self.odd_kcxs:
+                columns[KCXS_AS_DELIVERED] = columns["KCXS"]
             columns["KCXS"] = pa.array(values)
 
     def _unit(self, columns: dict[str, pa.Array]) -> None:

@@ -1,4 +1,4 @@
-"""[io] ``gengxun layer export``, ``diff``: layers out of hand, and what a newer edition changed."""
+"""[io] ``gengxun layer export``, ``diff``, ``check``: layers out, what a newer edition changed, what is wrong."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import click
 
 from flows import settings
 from flows.cli import Command, emit, say
-from flows.cli.data import JSON
+from flows.cli.data import JSON, worded
 from flows.cli.told import shapefile_notes
 from flows.progress import step
 from geodata.editions import Editions
 from geodata.layers import Kind, Layer, kind_
-from geodata.words import tr
+from geodata.words import language, tr
 from pipeline.layerchange import Changed
 
 KIND = click.argument("kind", callback=lambda context, parameter, value: kind_(value))
@@ -132,4 +132,44 @@ def newer(editions: Editions, added: Layer) -> None:
         click.echo(line)
 
 
-COMMANDS = (layer_export, layer_diff)
+@click.command(
+    "check",
+    cls=Command,
+    help=tr(
+        "Topology and attributes of an edition: overlaps, gaps (inside the layer and against the DISTRICT layer),"
+        " slivers, areas that disagree with TBMJ, KCXS out of range, KCMJ and TBDLMJ that do not follow, duplicates,"
+        " codes that do not exist. Counted, written to --out, and nothing is mended."
+    ),
+)
+@KIND
+@EDITION
+@OUT
+@JSON
+def layer_check(kind: Kind, edition: str, out: Path | None, as_json: bool) -> None:
+    from flows.layercheck import PROBLEMS, check
+
+    with step(tr("checking {kind} {edition}", kind=str(kind), edition=edition)) as progress:
+        done = check(settings.find().editions, kind, edition, out and out.absolute(), progress)
+    if as_json:
+        return emit({
+            "kind": str(kind),
+            "edition": edition,
+            "parcels": done.parcels,
+            "problems": {key: {"count": done.counts[key], "m2": round(done.m2[key], 2),
+                               "examples": done.examples.get(key, [])} for key in PROBLEMS},
+            "mended_at_intake": done.mended,
+        })  # fmt: skip
+    click.echo(tr("{kind} {edition}: {n} polygons looked at", kind=str(kind), edition=edition, n=f"{done.parcels:,}"))
+    for key, name in PROBLEMS.items():
+        click.echo(f"{tr(name):<40} {done.counts[key]:>9,} {done.m2[key]:>16,.2f} m²")
+        for text in done.examples.get(key, ()):
+            say(f"  {text[language()]}")
+    for reason, count in done.mended.items():
+        say(tr("mended when it was added: {reason} × {count}", reason=tr(reason), count=count))
+    for text in done.warnings:
+        say(worded(text))
+    if out and out.exists():
+        click.echo(str(out))
+
+
+COMMANDS = (layer_export, layer_diff, layer_check)

@@ -55,3 +55,20 @@ def test_a_newer_edition_says_what_it_changed(run, tmp_path):
     shown = run("layer", "diff", "FARMLAND", "2025", "2026", lang="zh").out
     assert "水田" in shown
     assert run("layer", "diff", "FARMLAND", "2025", "2031").code == 2
+
+
+def test_a_layer_is_checked_as_it_was_delivered(run, tmp_path):
+    """A KCXS of 1.5 is reckoned with as 0 and told; the two parcels overlap by 10 × 1000 m."""
+    frame = gpd.read_file(land(tmp_path))
+    frame["KCXS"] = [1.5, 0.0]
+    frame.geometry = [square(0, 0, 1010, 1000), square(1000, 0, 1000)]
+    frame.to_file(tmp_path / "odd.gpkg")
+    assert run("layer", "add", "FARMLAND", tmp_path / "odd.gpkg", "--edition", "2027").code == 0
+    told = run("layer", "check", "FARMLAND", "2027", "--json", "--out", tmp_path / "odd_report.gpkg").json
+    counts = {key: one["count"] for key, one in told["problems"].items() if one["count"]}
+    assert counts == {"overlap": 1, "kcxs": 1}
+    assert told["problems"]["overlap"]["m2"] == pytest.approx(10_000, rel=1e-3)
+    assert gpd.read_file(tmp_path / "odd_report.gpkg", layer="kcxs").BSM[0] == "430321000000000001"
+    shown = run("layer", "check", "FARMLAND", "2027", lang="zh")
+    assert "重叠" in shown.out
+    assert "KCXS 为 1.5" in shown.err
