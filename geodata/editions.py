@@ -285,16 +285,16 @@ class Editions:
         return layerexport.export(parts, Path(path), crs, progress)
 
     def named(self, chosen: Mapping[Kind, Iterable[str]], day: date) -> LayersOnDay:
-        """The layers of ``day`` (``on``), but of the kinds in ``chosen`` those editions, as far as they are held."""
-        held = self.on(day)
-        parts, editions = dict(held.parts), dict(held.editions)
+        """These editions of these kinds, and no other layers, as what holds on ``day``."""
+        parts: dict[Kind, list[tuple[Layer, ParcelStore]]] = {}
+        editions: dict[Kind, str] = {}
         for kind, names in chosen.items():
             wanted = set(names)
             found = [layer for layer in self.layers() if layer.kind is kind and layer.edition in wanted]
             if found:
                 parts[kind] = [(layer, self.store(layer)) for layer in found]
-                editions[kind] = ", ".join(sorted({layer.edition for layer in found}))
-        return LayersOnDay(day, parts, editions, held.warnings)
+                editions[kind] = ", ".join(sorted(wanted))
+        return LayersOnDay(day, parts, editions, [])
 
     def before(self, layer: Layer) -> str | None:
         """The edition of the same kind that ``layer``'s follows, None where it is the oldest."""

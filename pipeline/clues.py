@@ -255,7 +255,12 @@ def _moment(day: date | None) -> datetime | None:
 def _urgency(kind: str, occupied: Occupied) -> float:
     """As in ``triage``, without the areas of criminal law: those are for what is confirmed."""
     basic = occupied.overlays.get(Kind.BASIC_FARMLAND, (0.0, 0.0))[0]
-    touched = min(1.0, basic / max(1.0, occupied.farmland_gross_m2))
+    return urgency_of(kind, occupied.farmland_gross_m2, basic)
+
+
+def urgency_of(kind: str, farmland_m2: float, basic_m2: float) -> float:
+    """Both gross."""
+    touched = min(1.0, basic_m2 / max(1.0, farmland_m2))
     return round(0.10 + 0.30 * touched + 0.25 * GRAVITY.get(kind, 0.3), 3)
 
 

@@ -286,6 +286,11 @@ def _ndvi(values: Mapping[str, float]) -> float | None:
     return (values["nir"] - values["red"]) / total if total > 0 else None
 
 
+def edge_m2(geometry: BaseGeometry, gsd_m: float) -> float:
+    """Half a pixel along the outline of a patch in lon/lat."""
+    return 0.5 * gsd_m * _extent(geometry, gsd_m)[3]
+
+
 def _extent(geometry: BaseGeometry, gsd_m: float) -> tuple[float, float, float, float]:
     """(length, width, span, outline) in m; length and width of the rectangle with this area and outline.
 

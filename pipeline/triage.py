@@ -206,10 +206,15 @@ def _cloud_edge(facts: Facts) -> Text | None:
 
 def _off_farmland(facts: Facts) -> Text | None:
     touched = max(facts.occupied.farmland_gross_m2, facts.overlay_m2(Kind.BASIC_FARMLAND))
-    share, rules = facts.share(touched), facts.rules
-    little = touched < rules.off_m2 and share < rules.off_share
-    edge = share < rules.off_edge_share and touched < facts.looks.edge_m2
-    return wording.off_farmland(facts, touched) if little or edge else None
+    off = is_off_farmland(facts.occupied.patch_m2, touched, facts.looks.edge_m2, facts.rules)
+    return wording.off_farmland(facts, touched) if off else None
+
+
+def is_off_farmland(patch_m2: float, touched_m2: float, edge_m2: float, rules: Rules) -> bool:
+    """Is so little farmland touched that it is none, or no more than the doubt of the outline?"""
+    share = touched_m2 / patch_m2 if patch_m2 > 0 else 0.0
+    little = touched_m2 < rules.off_m2 and share < rules.off_share
+    return little or (share < rules.off_edge_share and touched_m2 < edge_m2)
 
 
 def _seasonal(facts: Facts) -> Text | None:
@@ -229,10 +234,14 @@ def _seasonal(facts: Facts) -> Text | None:
 
 
 def _explained(facts: Facts, kind: Kind) -> Text | None:
+    found = is_explained(facts.occupied.patch_m2, facts.overlay_m2(kind), facts.looks.edge_m2, facts.rules)
+    return wording.explained(facts, kind) if found else None
+
+
+def is_explained(patch_m2: float, overlay_m2: float, edge_m2: float, rules: Rules) -> bool:
     """Needed: ``explained_share``, less what half a pixel along the outline can be wrong by."""
-    edge = min(facts.share(facts.looks.edge_m2), facts.rules.explained_edge_share)
-    needed = min(facts.rules.explained_share, 1.0 - edge)
-    return wording.explained(facts, kind) if facts.share(facts.overlay_m2(kind)) >= needed else None
+    share, edge = ((m2 / patch_m2 if patch_m2 > 0 else 0.0) for m2 in (overlay_m2, edge_m2))
+    return share >= min(rules.explained_share, 1.0 - min(edge, rules.explained_edge_share))
 
 
 _QUESTIONS = (
@@ -308,9 +317,14 @@ def _urgency(facts: Facts) -> float:
     """0.10, and up to 0.30 for permanent basic farmland, 0.35 for the area against 5/10 亩, 0.25 for the kind."""
     occupied = facts.occupied
     basic = occupied.overlays.get(Kind.BASIC_FARMLAND, (0.0, 0.0))
-    touched = _within(basic[0] / max(1.0, occupied.farmland_gross_m2)) if basic[0] >= facts.rules.off_m2 else 0.0
-    area = _within(facts.rules.criminal_ratio(basic[1], occupied.farmland_net_m2))
-    return 0.10 + 0.30 * touched + 0.35 * area + 0.25 * GRAVITY.get(facts.kind, 0.3)
+    return urgency_of(facts.kind, (occupied.farmland_gross_m2, occupied.farmland_net_m2), basic, facts.rules)
+
+
+def urgency_of(kind: str, farmland_m2: tuple[float, float], basic_m2: tuple[float, float], rules: Rules) -> float:
+    """farmland_m2, basic_m2: (gross, net) of 耕地 and of permanent basic farmland."""
+    touched = _within(basic_m2[0] / max(1.0, farmland_m2[0])) if basic_m2[0] >= rules.off_m2 else 0.0
+    area = _within(rules.criminal_ratio(basic_m2[1], farmland_m2[1]))
+    return 0.10 + 0.30 * touched + 0.35 * area + 0.25 * GRAVITY.get(kind, 0.3)
 
 
 def _within(value: float) -> float:

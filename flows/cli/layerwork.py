@@ -1,4 +1,4 @@
-"""[io] ``gengxun layer export``, ``diff``, ``check``: layers out, what a newer edition changed, what is wrong."""
+"""[io] ``gengxun layer export``, ``diff``, ``check``, ``rejudge``: what leaves, and what an edition changes."""
 
 from __future__ import annotations
 
@@ -172,4 +172,49 @@ def layer_check(kind: Kind, edition: str, out: Path | None, as_json: bool) -> No
         click.echo(str(out))
 
 
-COMMANDS = (layer_export, layer_diff, layer_check)
+@click.command(
+    "rejudge",
+    cls=Command,
+    help=tr(
+        "What every open case would be under EDITION: farmland and basic farmland before and after, whether it would"
+        " still be a flag, and whether it would pass the criminal threshold. Read only: a flag keeps the edition by"
+        " which it was judged."
+    ),
+)
+@KIND
+@EDITION
+@JSON
+def layer_rejudge(kind: Kind, edition: str, as_json: bool) -> None:
+    from flows.rejudge import run
+
+    with step(tr("laying open cases over {kind} {edition}", kind=str(kind), edition=edition)) as progress:
+        done = run(settings.find(), kind, edition, progress)
+    if as_json:
+        return emit({"kind": str(kind), "edition": edition, "parts": done.parts, "rows": done.rows})
+    gone = sum(not row["still_a_flag"] for row in done.rows)
+    click.echo(
+        tr("{parts} open cases or parts looked at, {n} would be otherwise; {gone} would be no flag, {crossing} would"
+           " cross the criminal threshold", parts=done.parts, n=len(done.rows), gone=gone,
+           crossing=sum(row["criminal_changes"] for row in done.rows))
+    )  # fmt: skip
+    for row in done.rows:
+        was, would = row["before"], row["after"]
+        marks = [] if row["still_a_flag"] else [OUTCOMES[would["outcome"]]]
+        if row["criminal_changes"]:
+            marks.append("criminal threshold")
+        click.echo(
+            f"{row['case']}{'_' + row['part'] if row['part'] else ''}  "
+            + tr("farmland {a} → {b} m², basic farmland {c} → {d} m², urgency {e} → {f}",
+                 a=f"{was['farmland_gross_m2']:,.2f}", b=f"{would['farmland_gross_m2']:,.2f}",
+                 c=f"{was['basic_gross_m2']:,.2f}", d=f"{would['basic_gross_m2']:,.2f}",
+                 e=f"{was['urgency']:.3f}", f=f"{would['urgency']:.3f}")
+            + "".join(f"  [{tr(mark)}]" for mark in marks)
+        )  # fmt: skip
+
+
+OUTCOMES = {
+    "off_farmland": "would be off farmland",
+    "approved": "would be covered by an approval",
+    "facility": "would be covered by a record of facility farmland",
+}
+COMMANDS = (layer_export, layer_diff, layer_check, layer_rejudge)

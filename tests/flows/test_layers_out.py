@@ -5,7 +5,7 @@ from __future__ import annotations
 import geopandas as gpd
 import pytest
 
-from tests.flows.an_office import ZONE, land, square
+from tests.flows.an_office import FIRST, ZONE, land, square
 
 
 def test_an_edition_goes_out_by_the_name_of_the_file(run, tmp_path):
@@ -72,3 +72,29 @@ def test_a_layer_is_checked_as_it_was_delivered(run, tmp_path):
     shown = run("layer", "check", "FARMLAND", "2027", lang="zh")
     assert "重叠" in shown.out
     assert "KCXS 为 1.5" in shown.err
+
+
+def test_a_flag_keeps_its_edition_and_a_newer_one_is_only_told(run, office, tmp_path):
+    """The case: 60 × 100 m on paddy (net × 0.95), 40 × 100 m on forest. In 2026 all of it is forest, in 2028 paddy."""
+    for edition, code in (("2026", "0301"), ("2028", "0101")):
+        frame = gpd.GeoDataFrame({"DLBM": [code]}, geometry=[square(0, 0, 2000, 1000)], crs=ZONE)
+        frame.to_file(tmp_path / f"{edition}.gpkg")
+        added = run("layer", "add", "FARMLAND", tmp_path / f"{edition}.gpkg", "--edition", edition)
+        assert added.code == 0, added.err
+    shown = run("case", "show", FIRST, "--json").json
+    told = run("layer", "rejudge", "FARMLAND", "2026", "--json").json
+    (row,) = told["rows"]
+    assert (told["parts"], row["case"], row["still_a_flag"], row["outcome_changes"]) == (1, FIRST, False, True)
+    assert (row["before"]["outcome"], row["after"]["outcome"]) == ("flag", "off_farmland")
+    assert row["before"]["farmland_gross_m2"] == pytest.approx(6_000, rel=1e-3)
+    assert row["after"]["farmland_gross_m2"] == 0
+    (row,) = run("layer", "rejudge", "FARMLAND", "2028", "--json").json["rows"]
+    assert row["after"]["farmland_net_m2"] == pytest.approx(10_000, rel=1e-3)
+    # 10 mu of farmland are 6666.67 m²: 5700 m² net are below, 10 000 m² above
+    assert (round(row["before"]["criminal"], 2), round(row["after"]["criminal"], 1)) == (0.85, 1.5)
+    assert (row["criminal_changes"], row["still_a_flag"]) == (True, True)
+    assert row["after"]["urgency"] > row["before"]["urgency"]
+    assert run("layer", "rejudge", "FARMLAND", "2025", "--json").json["rows"] == []
+    assert run("case", "show", FIRST, "--json").json == shown
+    assert run("layer", "remove", "FARMLAND", "2025").code == 2
+    assert "将不占耕地" in run("layer", "rejudge", "FARMLAND", "2026", lang="zh").out
