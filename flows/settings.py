@@ -17,10 +17,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from geodata import atomic
+from geodata import atomic, limits
 from geodata.catalog import Catalog
 from geodata.editions import Editions
 from geodata.errors import InputError
+from geodata.limits import FileLimits
 from geodata.ortho import MAX_RESIDUAL_PX, Ground
 from maps.features import Park, park
 from maps.portal.office import PortalSettings
@@ -89,6 +90,25 @@ proxy = false               # 前面有反向代理; a proxy in front tells addr
 [notify]
 urls = []                   # Apprise 地址：企业微信、钉钉、飞书、邮件、短信; empty: nothing leaves
 reminders = false           # 定时提醒也外发，只有编号和期限; the scheduled flow sends what is due
+
+[limits]                    # 外来文件不得超过; what a file from outside may claim and cost
+pixels = 4000000000         # 影像一个波段的像元数; of one band of an image
+block_mb = 256              # 影像的一块; one block of an image, all bands
+bands = 512
+photo_pixels = 300000000    # 照片; of a photo
+features = 50000000         # 图层的图斑数; of a layer
+vertices = 2000000000       # 图层的节点数; of a layer
+vertices_each = 5000000     # 一个图斑的节点数; of one shape
+columns = 2000
+layers = 1000               # 一个文件的图层数; of one file
+text_kb = 1024              # 一段文字; of one text
+nesting = 64                # JSON、XML 的嵌套层数; levels of JSON and XML
+members = 20000             # 压缩包的成员数; of an archive
+unpacked_gb = 64.0          # 压缩包解开后; an archive unpacked
+ratio = 200                 # 以及是自身大小的几倍; and how many times its own size
+seconds = 7200              # 读一个文件的子进程; of the process that reads one file
+memory_gb = 6.0
+drivers = []                # 另外允许的 GDAL 驱动，只在子进程里打开; more GDAL drivers, opened in the child only
 
 [prefect]
 api_url = ""                # a running Prefect server; empty: a temporary one on this machine
@@ -184,6 +204,7 @@ class Settings:
     ledger: LedgerPlace = field(default_factory=LedgerPlace)
     portal: PortalSettings = field(default_factory=PortalSettings)
     notify: Notify = field(default_factory=Notify)
+    limits: FileLimits = field(default_factory=FileLimits)
     prefect: Prefect = field(default_factory=Prefect)
 
 
@@ -285,7 +306,10 @@ class Workspace:
 
 
 def open_workspace(root: Path) -> Workspace:
-    return Workspace(root, read(root / FILE))
+    """Its limits on files hold from now on in this process and its children."""
+    settings = read(root / FILE)
+    limits.use(settings.limits)
+    return Workspace(root, settings)
 
 
 def find(start: Path | None = None) -> Workspace:

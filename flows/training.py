@@ -31,7 +31,7 @@ from pipeline.learn.report import card_of
 from pipeline.learn.training import Marks, Place, Tile, trained
 from pipeline.plain import to_plain
 
-LIMITS = Limits(cpu_s=48 * 3600, wall_s=48 * 3600, memory_bytes=8 * 1024**3)
+LIMITS = Limits(cpu_s=48 * 3600, wall_s=48 * 3600, memory_bytes=8 * 1024**3, ours=True)
 NEEDED = ("before", "after", "label")
 CHANGED = precision.RIGHT - {"other"}
 """Verdicts that say that something was built or dug; what counts as false change is none. Others and a wrong base map

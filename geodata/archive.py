@@ -16,21 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from geodata import limits
 from geodata.errors import UnreadableFile
+from geodata.limits import FileLimits
 
 _CHUNK = 1 << 20
 _SMALL = 16 << 20
 _THEIRS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError,
            ValueError, KeyError)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """What one archive may hold: members, bytes unpacked in all, and times its own size (above 16 MB)."""
-
-    members: int = 20_000
-    unpacked_bytes: int = 64 << 30
-    ratio: int = 200
 
 
 @dataclass(frozen=True)
@@ -54,17 +47,17 @@ def kind_of(path: Path) -> str | None:
     return "7z" if head.startswith(b"7z\xbc\xaf\x27\x1c") else None
 
 
-def members(path: Path, bounds: Bounds = Bounds()) -> tuple[Member, ...]:
+def members(path: Path, bounds: FileLimits | None = None) -> tuple[Member, ...]:
     """The files inside, folders and the litter of file managers left out.
 
     Raises: UnreadableFile for a damaged, locked or oversized archive, for a link, and for a name that leads out.
     """
     with _opened(path) as archive:
-        return tuple(Member(name, size) for name, size, _ in _listed(path, archive, bounds))
+        return tuple(Member(name, size) for name, size, _ in _listed(path, archive, bounds or limits.current()))
 
 
 def unpack(
-    path: Path, folder: Path, wanted: Callable[[str], bool] = lambda name: True, bounds: Bounds = Bounds()
+    path: Path, folder: Path, wanted: Callable[[str], bool] = lambda name: True, bounds: FileLimits | None = None
 ) -> list[Path]:
     """Write the ``wanted`` members below ``folder``, under their names; the files written.
 
@@ -72,7 +65,7 @@ def unpack(
     """
     written: list[Path] = []
     with _opened(path) as archive:
-        for name, size, entry in list(_listed(path, archive, bounds)):
+        for name, size, entry in list(_listed(path, archive, bounds or limits.current())):
             if not wanted(name):
                 continue
             target = folder / name
@@ -105,9 +98,9 @@ def _opened(path: Path) -> Iterator[Any]:
         ) from None
 
 
-def _listed(path: Path, archive: Any, bounds: Bounds) -> Iterator[tuple[str, int, Any]]:
+def _listed(path: Path, archive: Any, bounds: FileLimits) -> Iterator[tuple[str, int, Any]]:
     seen: set[str] = set()
-    total, limit = 0, min(bounds.unpacked_bytes, max(path.stat().st_size * bounds.ratio, _SMALL))
+    total, limit = 0, min(int(bounds.unpacked_gb * 2**30), max(path.stat().st_size * bounds.ratio, _SMALL))
     for n, (name, size, entry) in enumerate(_entries(path, archive)):
         if n >= bounds.members:
             raise UnreadableFile(

@@ -18,20 +18,19 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from geodata import safe, sensors
+from geodata import limits, safe, sensors
 from geodata.errors import EmptyData, UnreadableFile
 from geodata.identify import WIDER
 
 KINDS = ("GTiff", "PNG", "JPEG", "JP2OpenJPEG")
 """Drivers that open a file as an image; by content, never by its suffix."""
 DTYPES = ("uint8", "uint16", "int16", "float32")
-MAX_BANDS = 512
 SAMPLE = 512
 """Rows and columns of the sample from which codes of quality bands are told."""
 
 
 def opened(path: str | os.PathLike[str]) -> DatasetReader:
-    """The image at ``path``, its header read and within the limits of ``safe``.
+    """The image at ``path``, its header read and within the limits.
 
     Untrusted files are opened in a child only (``safe.in_child``). Raises: UnreadableFile.
     """
@@ -43,7 +42,8 @@ def opened(path: str | os.PathLike[str]) -> DatasetReader:
     try:
         with warnings.catch_warnings(), rasterio.Env():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            dataset = DatasetReader(str(file), driver=list(KINDS))  # rasterio.open takes one driver only
+            kinds = [*KINDS, *limits.current().drivers]
+            dataset = DatasetReader(str(file), driver=kinds)  # rasterio.open takes one driver only
     except RasterioError:
         raise UnreadableFile(
             "{path}: not an image that is opened here (GeoTIFF, PNG, JPEG, JPEG 2000), or damaged; check the file.",
@@ -65,7 +65,7 @@ def _check_limits(dataset: DatasetReader, path: object) -> None:
             path=path,
             dtype=", ".join(sorted(kinds)) or "–",
         )
-    if dataset.count > MAX_BANDS or dataset.width * dataset.height > safe.MAX_PIXELS:
+    if dataset.count > limits.current().bands or dataset.width * dataset.height > limits.current().pixels:
         raise UnreadableFile(
             "{path}: it claims {width} × {height} pixels in {count} bands, beyond the limit of {limit} pixels and"
             " {bands} bands; cut it into tiles.",
@@ -73,12 +73,12 @@ def _check_limits(dataset: DatasetReader, path: object) -> None:
             width=dataset.width,
             height=dataset.height,
             count=dataset.count,
-            limit=safe.MAX_PIXELS,
-            bands=MAX_BANDS,
+            limit=limits.current().pixels,
+            bands=limits.current().bands,
         )
     rows, columns = dataset.block_shapes[0]
     size = rows * columns * dataset.count * np.dtype(dataset.dtypes[0]).itemsize
-    if size > safe.MAX_BLOCK_BYTES:
+    if size > limits.current().block_bytes:
         raise UnreadableFile(
             "{path}: one block of it holds {rows} × {columns} pixels, {mb} MB, beyond the limit of {limit} MB;"
             " write it anew with tiles of 512 pixels.",
@@ -86,7 +86,7 @@ def _check_limits(dataset: DatasetReader, path: object) -> None:
             rows=rows,
             columns=columns,
             mb=size // 1024**2,
-            limit=safe.MAX_BLOCK_BYTES // 1024**2,
+            limit=limits.current().block_bytes // 1024**2,
         )
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from geodata import safe
+from geodata import limits, safe
 from geodata.errors import EmptyData, UnreadableFile
 from geodata.isoboxes import Broken, read_heif
 from geodata.mediatype import HEAD_BYTES, media_type
@@ -23,10 +23,9 @@ FORMATS = {
     "image/tiff": ("TIFF",),
     "image/webp": ("WEBP",),
 }
-MAX_PIXELS = 300_000_000
-"""Phones reach 200 million; a header of a few bytes can claim 10⁹."""
 MAX_DECODED = 60_000_000
 """Pixels up to which a file that is not a JPEG is decoded to see whether it is whole."""
+WARM = ("PIL.Image", "PIL.ExifTags", "PIL.JpegImagePlugin", "PIL.TiffImagePlugin", "defusedxml.ElementTree")
 MAX_XMP_BYTES = 2 * 1024**2
 LIMITS = safe.Limits(cpu_s=60, wall_s=120, memory_bytes=3 * 1024**3)
 
@@ -108,11 +107,11 @@ def _pillow(file: Path, media: str, path: str) -> tuple[tuple[int, int], Exif | 
     """Size, EXIF (None: damaged) and XMP; the pixels are decoded once to see that they are there."""
     from PIL import Image
 
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # twice as much raises; between the two it warns
+    Image.MAX_IMAGE_PIXELS = limits.current().photo_pixels  # twice as much raises; between the two it warns
     try:
         with _quiet(), Image.open(file, formats=FORMATS[media]) as image:
             size = image.size
-            if size[0] * size[1] > MAX_PIXELS:
+            if size[0] * size[1] > limits.current().photo_pixels:
                 raise Image.DecompressionBombError
             if media == "image/jpeg":
                 image.draft("L", (size[0] // 8, size[1] // 8))  # an eighth: quick, and still reads to the end
@@ -124,7 +123,7 @@ def _pillow(file: Path, media: str, path: str) -> tuple[tuple[int, int], Exif | 
         raise UnreadableFile(
             "{path}: it claims more than {limit} million pixels, which no photo has; check the file.",
             path=path,
-            limit=MAX_PIXELS // 10**6,
+            limit=limits.current().photo_pixels // 10**6,
         ) from None
     except _DAMAGED:
         raise UnreadableFile(

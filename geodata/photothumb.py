@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import os
 
-from geodata import safe
+from geodata import limits, safe
 from geodata.errors import UnreadableFile
 from geodata.mediatype import HEAD_BYTES, media_type
-from geodata.photofile import FORMATS, MAX_PIXELS
+from geodata.photofile import FORMATS
 
 LIMITS = safe.Limits(cpu_s=30, wall_s=60, memory_bytes=2 * 1024**3)
 QUALITIES = (80, 66, 50, 34, 20)
@@ -33,7 +33,7 @@ def made_here(path: str, size_px: int, limit_bytes: int) -> bytes:
         media = media_type(stream.read(HEAD_BYTES))
     if media not in FORMATS:
         raise UnreadableFile("{path}: no picture can be made of this kind of file; open the file itself.", path=path)
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    Image.MAX_IMAGE_PIXELS = limits.current().photo_pixels
     try:
         with Image.open(path, formats=FORMATS[media]) as image:
             image.draft("RGB", (size_px * 2, size_px * 2))

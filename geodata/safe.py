@@ -11,30 +11,45 @@ import logging
 import os
 import pickle
 import stat
-import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from geodata import errors
+from geodata import errors, nursery
+from geodata import limits as file_limits
 from geodata.errors import GengXunError, UnreadableFile, WorkError
 
-# Drivers that read other files, call out, or have no place here. What stays: GTiff, COG, JP2,
-# PNG, JPEG, MEM, WarpedVRT (not the VRT file format), SHP, GPKG, OpenFileGDB, GeoJSON, Parquet.
-SKIPPED_RASTER = (
-    "VRT,GTI,WMS,WCS,WMTS,HTTP,STACIT,STACTA,PLMOSAIC,EEDA,EEDAI,DAAS,OGCAPI,PCIDSK,PDF,MRF,"
-    "KMLSUPEROVERLAY,HDF5,netCDF,BAG"
+NEEDED = frozenset(
+    {"GTiff", "COG", "JP2OpenJPEG", "PNG", "JPEG", "WEBP", "MEM", "Memory"}
+    | {"ESRI Shapefile", "GPKG", "OpenFileGDB", "GeoJSON"}
 )
-SKIPPED_VECTOR = (
-    "GML,KML,LIBKML,OGR_VRT,WFS,OAPIF,CSW,Elasticsearch,Carto,AmigoCloud,PLSCENES,NGW,GPSBabel,"
-    "GDALG,ADBC,HTTP,OSM,GeoRSS,MapML"
+"""Drivers of GDAL that are used here. GDAL is told by name what else it must not open; a test finds the
+name that a newer wheel brings along."""
+CALLING_OUT = (
+    "WMS,WCS,WMTS,HTTP,STACIT,STACTA,PLMOSAIC,EEDA,EEDAI,DAAS,OGCAPI,WFS,OAPIF,CSW,Elasticsearch,Carto,"
+    "AmigoCloud,PLSCENES,NGW"
 )
+"""Drivers that ask other machines."""
+INDIRECT = (
+    "VRT,GTI,OGR_VRT,GDALG,ADBC,GPSBabel,PCIDSK,PDF,MRF,KMLSUPEROVERLAY,HDF5,netCDF,BAG,GML,KML,LIBKML,OSM,GeoRSS,MapML"
+)
+"""Drivers that read other files, follow names in a file, or run scripts."""
+UNUSED = (
+    "AAIGrid,ACE2,ADRG,AIG,AirSAR,AIVector,AVCBin,AVCE00,BIGGIF,BLX,BMP,BSB,BT,BYN,CAD,CALS,CEOS,COASP,COSAR,CPG,"
+    "CSV,CTable2,CTG,DERIVED,DGN,DIMAP,DIPEx,DOQ1,DOQ2,DTED,DXF,ECRGTOC,EDIGEO,EHdr,EIR,ELAS,ENVI,ERS,ESAT,ESRIC,"
+    "ESRIJSON,FAST,FIT,FlatGeobuf,GenBin,Geoconcept,GeoJSONSeq,GFF,GIF,GNMDatabase,GNMFile,GPX,GRASSASCIIGrid,"
+    "GRIB,GS7BG,GSAG,GSBG,GSC,GTFS,GTX,GXF,HDF5Image,HF2,HFA,Idrisi,ILWIS,IRIS,ISCE,ISG,ISIS2,ISIS3,JAXAPALSAR,"
+    "JDEM,JML,JSONFG,KRO,L1B,LAN,LCP,Leveller,LOSLAS,LVBAG,MAP,MapInfo File,MBTiles,MFF,MFF2,MiraMonVector,MSGN,"
+    "MVT,NDF,NGSGEOID,NITF,NOAA_B,NSIDCbin,NTv2,NWT_GRC,NWT_GRD,ODS,OGR_GMT,OGR_PDS,OZI,PAux,PCRaster,PDS,PDS4,"
+    "PGDUMP,PMTiles,PNM,PRF,R,Rasterlite,RIK,RMF,ROI_PAC,RPFTOC,RRASTER,RS2,RST,S102,S104,S111,S57,SAFE,SAGA,"
+    "SAR_CEOS,SDTS,Selafin,SENTINEL2,SGI,SIGDEM,SNAP_TIFF,SNODAS,SQLite,SRP,SRTMHGT,SVG,SXF,Terragen,TGA,TIGER,"
+    "TIL,TopoJSON,TSX,UK .NTF,USGSDEM,VDV,VFK,VICAR,WAsP,XLSX,XPM,XYZ,Zarr,ZMap"
+)
+"""Drivers that have no place here."""
 GUARD = {
-    "GDAL_SKIP": SKIPPED_RASTER,
-    "OGR_SKIP": SKIPPED_VECTOR,
     "GDAL_HTTP_PROXY": "127.0.0.1:9",
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",
     # Before a wheel installs its own handler, GDAL prints to the terminal that it does not know
@@ -44,26 +59,31 @@ GUARD = {
     "GDAL_CACHEMAX": "128",
     "GDAL_NUM_THREADS": "1",
 }
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-"""For a child: its many small matrix products wait for each other where two threads share a busy core."""
 FOREIGN = ("PROJ_LIB", "PROJ_DATA", "GDAL_DATA", "GDAL_DRIVER_PATH")
 """Set by a system QGIS or conda, these break the wheels' own data."""
 
-MAX_PIXELS = 4_000_000_000
-"""One band of an image; beyond it the file is refused (a 47 kB file can claim 10¹²)."""
-MAX_BLOCK_BYTES = 256 * 1024 * 1024
-"""One block of an image, all bands; the whole image may be one block."""
 
+def guard_gdal(drivers: Iterable[str] = ()) -> None:
+    """Close what GDAL must not open. Must run before rasterio, fiona or pyogrio are imported.
 
-def guard_gdal() -> None:
-    """Close what GDAL must not open. Must run before rasterio, fiona or pyogrio are imported."""
+    drivers: opened besides those of ours, in a child that starts with this list.
+    """
     for name in FOREIGN:
         os.environ.pop(name, None)
+    opened = set(drivers)
     os.environ.update(GUARD)
+    os.environ["GDAL_SKIP"] = os.environ["OGR_SKIP"] = ",".join(closed(opened))
+    if opened & set(CALLING_OUT.split(",")):  # who lets such a driver in lets it call
+        del os.environ["GDAL_HTTP_PROXY"], os.environ["CPL_VSIL_CURL_ALLOWED_EXTENSIONS"]
     for name in ("rasterio._env", "fiona._env"):
         logger = logging.getLogger(name)
         if _not_about_skipping not in logger.filters:
             logger.addFilter(_not_about_skipping)
+
+
+def closed(opened: Iterable[str] = ()) -> list[str]:
+    """Names of the drivers that GDAL is told not to open."""
+    return sorted(set(f"{CALLING_OUT},{INDIRECT},{UNUSED}".split(",")) - set(opened))
 
 
 def _not_about_skipping(record: logging.LogRecord) -> bool:
@@ -72,11 +92,14 @@ def _not_about_skipping(record: logging.LogRecord) -> bool:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a child may use: CPU and wall-clock seconds, bytes of address space."""
+    """What a child may use: CPU and wall-clock seconds, bytes of address space beyond those it
+    starts with. ours: long work of ours
+    (training), which the workspace's limits on files do not shorten."""
 
     cpu_s: int = 3600
     wall_s: int = 7200
     memory_bytes: int = 6 * 1024**3
+    ours: bool = False
 
 
 def local_file(path: str | os.PathLike[str]) -> Path:
@@ -105,54 +128,67 @@ def in_child(
     function: str,
     *args: Any,
     about: str | os.PathLike[str],
-    limits: Limits = Limits(),
+    limits: Limits | None = None,
     progress: Callable[[float], None] | None = None,
     **kwargs: Any,
 ) -> Any:
     """Run ``"module:name"`` with ``args`` in a child process and return what it returns.
 
     ``about`` names the untrusted file, for the sentence when the child dies or runs out of its
-    limits. A function that takes ``progress`` gets one; its calls arrive at ours (0 to 1).
+    limits (those of the workspace, and ``limits``). A function that takes ``progress`` gets one; its
+    calls arrive at ours (0 to 1).
 
     Raises: whatever GengXunError the function raised; UnreadableFile if the child died.
     """
-    child = subprocess.Popen(
-        [sys.executable, "-c", "from geodata.safe import serve; serve()"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=Path(__file__).parent.parent,
-        env=os.environ | ONE_THREAD,
+    files = file_limits.current()
+    limits = _within(files, limits)
+    with nursery.child(function.partition(":")[0], tuple(files.drivers)) as child:
+        timer = threading.Timer(limits.wall_s, child.life.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            call = (function, args, kwargs, limits, files, progress is not None, dict(os.environ))
+            pickle.dump(call, child.given)
+            child.given.close()
+            return _answered(child.told, about, limits, progress)
+        except BrokenPipeError:  # it died before it had read what to do
+            raise _broken(about, limits) from None
+        finally:
+            timer.cancel()
+            timer.join()
+
+
+def _within(files: file_limits.FileLimits, limits: Limits | None) -> Limits:
+    """What a call asks for, but no more than the workspace allows; work that is ours as a whole says so."""
+    most = Limits(files.seconds, files.seconds, int(files.memory_gb * 1024**3))
+    if limits is None or limits.ours:
+        return limits or most
+    return Limits(*(min(getattr(limits, name), getattr(most, name)) for name in ("cpu_s", "wall_s", "memory_bytes")))
+
+
+def _answered(
+    told: IO[bytes], about: str | os.PathLike[str], limits: Limits, progress: Callable[[float], None] | None
+) -> Any:
+    while True:
+        try:
+            word, value = _Plain(told).load()
+        except Exception:  # cut off in the middle, a name that is not allowed, or garbage
+            raise _broken(about, limits) from None
+        if word == "progress" and progress:
+            progress(value)
+        elif word == "result":
+            return value
+        elif word == "error":
+            raise _error(*value)
+
+
+def _broken(about: str | os.PathLike[str], limits: Limits) -> UnreadableFile:
+    return UnreadableFile(
+        "{path}: reading it broke off (damaged, or beyond the limits of {gb} GB and {minutes} min); check the file.",
+        path=about,
+        gb=f"{limits.memory_bytes / 1024**3:.3g}",
+        minutes=f"{limits.wall_s / 60:.3g}",
     )
-    assert child.stdin
-    assert child.stdout
-    timer = threading.Timer(limits.wall_s, child.kill)
-    timer.daemon = True
-    timer.start()
-    try:
-        pickle.dump((function, args, kwargs, limits, progress is not None), child.stdin)
-        child.stdin.close()
-        while True:
-            try:
-                word, value = _Plain(child.stdout).load()
-            except Exception:  # cut off in the middle, a name that is not allowed, or garbage
-                raise UnreadableFile(
-                    "{path}: reading it broke off (damaged, or beyond the limits of {gb} GB and {minutes} min);"
-                    " check the file.",
-                    path=about,
-                    gb=limits.memory_bytes // 1024**3,
-                    minutes=limits.wall_s // 60,
-                ) from None
-            if word == "progress" and progress:
-                progress(value)
-            elif word == "result":
-                return value
-            elif word == "error":
-                raise _error(*value)
-    finally:
-        timer.cancel()
-        child.kill()
-        child.wait()
-        child.stdout.close()
 
 
 class _Plain(pickle.Unpickler):
@@ -184,17 +220,17 @@ class _Plain(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{module}.{name} may not come from a child")
 
 
-def serve() -> None:
-    """The child's side: one call in, messages out. Standard output is kept for the messages."""
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+def answer(source: IO[bytes], out: IO[bytes]) -> None:
+    """The child's side: one call in, messages out."""
 
     def send(word: str, value: Any) -> None:
         pickle.dump((word, value), out)
         out.flush()
 
-    function, args, kwargs, limits, wants_progress = pickle.load(sys.stdin.buffer)  # noqa: S301 (from the parent)
+    function, args, kwargs, limits, files, wants_progress, environment = pickle.load(source)  # noqa: S301 (the parent's)
     try:
+        _as_the_parent(environment)
+        file_limits.use(files)
         _limit(limits)
         module, name = function.split(":")
         __import__(module)
@@ -208,6 +244,14 @@ def serve() -> None:
     except Exception as error:  # a defect of ours or of a library: told apart from the user's mistake
         told = WorkError("{what}: {error}", what=function, error=f"{type(error).__name__}: {error}")
         send("error", _parts(told))
+
+
+def _as_the_parent(environment: dict[str, str]) -> None:
+    """The environment of the parent as it is now; what may be opened stays as this child was started."""
+    kept = {*GUARD, *nursery.ONE_THREAD, "GDAL_SKIP", "OGR_SKIP"}
+    for name in set(os.environ) - set(environment) - kept:
+        del os.environ[name]
+    os.environ.update({name: value for name, value in environment.items() if name not in kept})
 
 
 def _parts(error: GengXunError) -> tuple[str, str, dict[str, object]]:
@@ -228,6 +272,15 @@ def _limit(limits: Limits) -> None:
         import resource
     except ImportError:  # Windows: only the wall clock holds
         return
-    for what, value in ((resource.RLIMIT_CPU, limits.cpu_s), (resource.RLIMIT_AS, limits.memory_bytes)):
+    memory = limits.memory_bytes + _address_space()
+    for what, value in ((resource.RLIMIT_CPU, limits.cpu_s), (resource.RLIMIT_AS, memory)):
         resource.setrlimit(what, (value, value))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _address_space() -> int:
+    """Bytes that this process holds already: of the libraries that were imported, little of it used."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return 0

@@ -14,6 +14,7 @@ from geodata.safe import Limits, in_child, local_file
 
 MAX_ROWS, MAX_COLUMNS, MAX_CELL = 200_000, 400, 100_000
 _CHILD = Limits(cpu_s=120, wall_s=300, memory_bytes=2 * 1024**3)
+WARM = ("openpyxl",)
 SUFFIXES = (".csv", ".txt", ".xlsx")
 
 Rows = list[list[str]]

@@ -52,9 +52,9 @@ def projections() -> str:
 
 def closed_drivers() -> str:
     known = importlib.import_module("rasterio.drivers").raster_driver_extensions()
-    if os.environ.get("GDAL_SKIP") != safe.GUARD["GDAL_SKIP"] or "vrt" in known:
+    if os.environ.get("GDAL_SKIP") != ",".join(safe.closed()) or "vrt" in known:
         raise Wrong(tr("GDAL would open files that call out; something imported it before gengxun did"))
-    return tr("{count} drivers closed", count=len(safe.SKIPPED_RASTER.split(",")) + len(safe.SKIPPED_VECTOR.split(",")))
+    return tr("{count} drivers closed", count=len(safe.closed()))
 
 
 def sqlite() -> str:

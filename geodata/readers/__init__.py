@@ -19,6 +19,7 @@ from geodata.readers import barejson, geoparquet, pointlist, records
 from geodata.words import Text, both
 
 Progress = Callable[[float], None]
+WARM = ("pyogrio", "pyogrio.raw", "geodata.readers.kml", "geodata.readers.sheet")
 MAX_SOURCES = 200
 _RECORDS = {"KML": "kml", "TXT": "pointlist", "XLSX": "sheet", "CSV": "sheet", "JSON": "barejson"}
 _LAYERS = (".shp", ".gpkg", ".geojson", ".json", ".parquet", ".geoparquet", ".kml", ".txt", ".xlsx", ".csv")

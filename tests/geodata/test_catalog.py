@@ -378,8 +378,10 @@ def test_two_runs_at_once_make_one_scene(tmp_path, catalog):
 ADD_ALONE = """
 import resource, sys
 from pathlib import Path
+from geodata import nursery
 from geodata.catalog import Catalog
 Catalog(Path(sys.argv[1])).add_scene(Path(sys.argv[2]))
+nursery.rest()
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 """In a process of its own: what other tests' children needed is not counted."""

@@ -16,6 +16,7 @@ import shapely
 from geodata import archive, crs, readers, vectorfile
 from geodata.editions import Editions
 from geodata.errors import CRSContradiction, CRSMissing, UnreadableFile
+from geodata.limits import FileLimits
 from geodata.repair import read_wkb
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -151,7 +152,7 @@ def test_too_many_members_and_one_that_lies_about_its_size_are_refused(tmp_path)
         for n in range(5):
             out.writestr(f"{n}.geojson", "{}")
     with pytest.raises(UnreadableFile, match="more than 4 members"):
-        archive.members(path, archive.Bounds(members=4))
+        archive.members(path, FileLimits(members=4))
     raw = zipped(tmp_path / "b.zip", "x.geojson", b"a" * 1000).read_bytes()
     (tmp_path / "b.zip").write_bytes(raw.replace((1000).to_bytes(4, "little"), (10).to_bytes(4, "little")))
     with pytest.raises(UnreadableFile, match=r"b\.zip"):
