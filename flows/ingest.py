@@ -1,6 +1,7 @@
 """[io] The watched inbox: what lies there still and whole goes into the catalogue.
 
-A file that still grows waits; a bad one goes to ``inbox/rejected`` with its reason beside it; a
+Images, folders and archives of deliveries, and the loose files of one scene are taken each as one. What still grows
+waits; a bad one goes to ``inbox/rejected`` with its reason beside it; a
 good one to ``inbox/taken``. Nothing is deleted. A run that was killed is simply run again: the
 same file twice is one scene.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,16 +22,17 @@ from prefect.cache_policies import NO_CACHE
 from flows.progress import step
 from flows.settings import Workspace, open_workspace
 from geodata import atomic
+from geodata.delivery.bundle import IMAGES, PACKED, together
 from geodata.errors import InputError
 from geodata.words import tr
 
-SUFFIXES = (".tif", ".tiff", ".jp2")
+SUFFIXES = (*IMAGES, *PACKED)
 HALF = (".part", ".tmp", ".crdownload", ".filepart", "~")
 
 
 @dataclass(frozen=True)
 class Ingested:
-    """What one look into the inbox gave. taken, known: scene ids; rejected: {file: reason}; waiting: files."""
+    """What one look into the inbox gave. taken, known: scene ids; rejected: {name: reason}; waiting: names."""
 
     taken: tuple[str, ...]
     known: tuple[str, ...]
@@ -52,30 +55,44 @@ def take_all(office: Workspace) -> Ingested:
     waiting: list[str] = []
     for source, platform in ((office.settings.inbox.satellite, None), (office.settings.inbox.drone, "drone")):
         folder = office.root / source
-        for path in sorted(p for p in folder.glob("*") if p.is_file() and not p.name.startswith(".")):
-            if not is_whole(path, office.settings.inbox.settle_s):
+        for path, *others in things(folder):
+            if not all(is_whole(part, office.settings.inbox.settle_s) for part in (path, *others)):
                 waiting.append(path.name)
                 continue
             try:
                 scene_id, new = take(office, path, platform)
             except InputError as error:
                 rejected[path.name] = str(error)
-                reject(office.root / "inbox" / "rejected", path, str(error))
+                reject(office.root / "inbox" / "rejected", path, str(error), others)
                 continue
             (taken if new else known).append(scene_id)
-            move(path, office.root / "inbox" / "taken")
+            for part in (path, *others):
+                move(part, office.root / "inbox" / "taken")
     return Ingested(tuple(taken), tuple(known), rejected, tuple(waiting))
 
 
+def things(folder: Path) -> list[list[Path]]:
+    """What lies in the inbox, each with what goes with it: folders, archives, and the loose files of one scene (its
+    image first). Links are left alone."""
+    there = [path for path in folder.glob("*") if not path.name.startswith(".") and not path.is_symlink()]
+    loose = [path.name for path in there if path.is_file() and not path.name.lower().endswith(PACKED)]
+    found = [[path] for path in there if path.name not in loose]
+    found += [[folder / name for name in names] for names in together(loose)]
+    return sorted(found)
+
+
 def is_whole(path: Path, settle_s: float) -> bool:
-    """Whether a file is finished being copied: no name of a half one, and still for ``settle_s`` seconds."""
-    return not path.name.endswith(HALF) and time.time() - path.stat().st_mtime >= settle_s
+    """Whether a file or folder is finished being copied: no name of a half one in it, all still for ``settle_s``
+    seconds."""
+    parts = [path, *(path.rglob("*") if path.is_dir() else ())]
+    newest = max(part.lstat().st_mtime for part in parts)
+    return not any(part.name.endswith(HALF) for part in parts) and time.time() - newest >= settle_s
 
 
 @task(retries=2, retry_delay_seconds=[2, 10], cache_policy=NO_CACHE, persist_result=False,
       retry_condition_fn=lambda task, run, state: not isinstance(state.data, InputError))  # fmt: skip
 def _add(office: Workspace, path: Path, platform: str | None) -> tuple[str, bool]:
-    if not path.name.lower().endswith(SUFFIXES):
+    if not path.is_dir() and not path.name.lower().endswith(SUFFIXES):
         raise InputError("{path}: not an image that is taken in ({known}).", path=path.name, known=" ".join(SUFFIXES))
     with step(tr("reading {path}", path=path.name)) as progress:
         scene, new = office.catalog.add_scene(path, platform=platform, ground=office.ground(), progress=progress)
@@ -87,9 +104,11 @@ def take(office: Workspace, path: Path, platform: str | None) -> tuple[str, bool
     return _add(office, path, platform)
 
 
-def reject(folder: Path, path: Path, reason: str) -> None:
-    """Move a bad file aside with its reason as text."""
+def reject(folder: Path, path: Path, reason: str, others: Sequence[Path] = ()) -> None:
+    """Move a bad file or folder, and what goes with it, aside with its reason as text."""
     aside = move(path, folder)
+    for other in others:
+        move(other, folder)
     stamp = datetime.now(UTC).isoformat(timespec="seconds")
     atomic.write_bytes(aside.with_name(aside.name + ".txt"), f"{stamp}\n{reason}\n".encode())
 

@@ -59,21 +59,23 @@ class Catalog:
         acquired: str | date | datetime | None = None,
         bands: Sequence[str] | None = None,
         crs: str | None = None,
+        offset: float | None = None,
         quality: str | os.PathLike[str] | None = None,
         ground: Ground = Ground(),
         progress: Callable[[float], None] | None = None,
     ) -> tuple[Scene, bool]:
         """Take an image or a delivery in: a file, a folder, an archive. Returns the scene, and whether it is new.
 
-        platform, acquired, bands, crs: what the file itself does not say. quality: a file with the
-        quality band. ground: what an image that has only RPC is laid on and tied to; ``crs`` is then that of the
-        map. progress: told the share done, 0 to 1.
+        platform, acquired, bands, crs: what the file itself does not say; of a delivery with an image a band, ``bands``
+        chooses. offset: added to the counts of Sentinel-2. quality: a file with the quality band. ground: what an
+        image that has only RPC is laid on and tied to; ``crs`` is then that of the map. progress: told the share
+        done, 0 to 1.
 
         Raises: UnreadableFile, EmptyData, MissingOption, CRSMissing, CRSContradiction, UnknownCodes,
         NoOverlap, InputError; then nothing was changed.
         """
         tell = progress or (lambda share: None)
-        said = identify.Said(platform, acquired, bands, crs)
+        said = identify.Said(platform, acquired, bands, crs, offset)
         self._sweep()
         with self._at_hand(str(path), safe.local_file(path), tell) as place:
             found = recognise.find(str(path), place)

@@ -199,6 +199,9 @@ def _strip(
         if more:
             raw = np.concatenate([raw, *(bands.astype(plan["dtype"], copy=False) for bands in more)])
         valid = grids.is_valid(raw, plan["nodata"])
+        if plan.get("border") is not None:
+            noise = grids.border(raw, valid, plan["border"])
+            raw[:, noise], valid = plan["nodata"], valid & ~noise
         return raw, valid & _opaque(dataset, plan["mask"], rows) if plan["mask"] else valid
 
 

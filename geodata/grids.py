@@ -61,6 +61,17 @@ def is_valid(raw: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:
     return seen.any(axis=0) if nodata == 0 and raw.dtype.kind == "u" else seen.all(axis=0)
 
 
+def border(raw: NDArray[Any], valid: NDArray[np.bool_], limit: float) -> NDArray[np.bool_]:
+    """(y, x) of ``raw`` (band, y, x), whole rows: valid pixels that reach from the left or right end of their row to
+    where no longer most of nine are below ``limit`` in every band (or not valid)."""
+    dark = (raw < limit).all(axis=0) | ~valid
+    padded = np.pad(dark, ((0, 0), (4, 4)), mode="edge")
+    sums = np.cumsum(np.pad(padded, ((0, 0), (1, 0))), axis=1, dtype=np.int32)
+    mostly = sums[:, 9:] - sums[:, :-9] > 4
+    ends = np.logical_and.accumulate(mostly, axis=1) | np.logical_and.accumulate(mostly[:, ::-1], axis=1)[:, ::-1]
+    return ends & dark & valid
+
+
 def as_codes(raw: NDArray[Any], fill: int) -> NDArray[np.integer]:
     """Quality codes as integers; what is not a number becomes ``fill``."""
     if raw.dtype.kind != "f":

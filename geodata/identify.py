@@ -27,12 +27,13 @@ WIDER = {"int8": "int16", "uint32": "float32", "int32": "float32", "float64": "f
 
 @dataclass(frozen=True, eq=False)
 class Said:
-    """What the user says of an image; None = look at the file."""
+    """What the user says of an image; None = look at the file. offset: what is added to counts of Sentinel-2."""
 
     platform: str | None = None
     acquired: str | date | datetime | None = None
     bands: Sequence[str] | None = None
     crs: str | None = None
+    offset: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +97,7 @@ def plan(
     if found.aside:
         notes.append(both("left aside, as they are no measurements: bands {names}.", names=", ".join(found.aside)))
     codes = _quality(header, platform, found, quality, notes)
-    scale, offset = _calibration(header, tags, list(found.bands))
+    scale, offset = _calibration(path, header, said, platform, tags, list(found.bands))
     dtype, nodata = _values(header, found.mask, notes)
     return Plan(
         platform=platform,
@@ -278,9 +279,19 @@ def _quality(
 
 
 def _calibration(
-    header: Mapping[str, Any], tags: Mapping[str, str], indexes: Sequence[int]
+    path: str,
+    header: Mapping[str, Any],
+    said: Said,
+    platform: str,
+    tags: Mapping[str, str],
+    indexes: Sequence[int],
 ) -> tuple[float | tuple[float, ...], float | tuple[float, ...]]:
-    """Scale and offset as the file's own metadata identify them; else 1 and 0."""
+    """Scale and offset as said for Sentinel-2, or as the file's own metadata identify them; else 1 and 0."""
+    if said.offset is not None:
+        if not platform.startswith("sentinel-2"):
+            raise InputError("{path}: --offset is for Sentinel-2, which this is not; leave it away.", path=path)
+        scale = (labels.calibration_in_tags(tags) or (1e-4, 0.0))[0]
+        return scale, said.offset * scale
     scales = tuple(header["scales"][n - 1] for n in indexes)
     offsets = tuple(header["offsets"][n - 1] for n in indexes)
     if set(scales) == {1.0} and set(offsets) == {0.0}:

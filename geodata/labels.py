@@ -107,6 +107,7 @@ class NameFacts:
 
 
 _UTC_NAMES = (
+    re.compile(r"S1[A-D]_[A-Z0-9]{2}_\w{4}_\w{4}_(\d{8}T\d{6})_", re.IGNORECASE),
     re.compile(r"S2[A-D]_MSIL\d[AC]_(\d{8}T\d{6})_", re.IGNORECASE),
     re.compile(r"(?<!\d)(\d{8}T\d{6})_\d{8}T\d{6}_T\d{2}[A-Z]{3}(?![A-Z])"),
     re.compile(r"(?<![A-Z0-9])T\d{2}[A-Z]{3}_(\d{8}T\d{6})(?!\d)"),
@@ -204,14 +205,29 @@ def time_in_tags(tags: Mapping[str, str]) -> When | None:
     return None
 
 
+def offset_taken_out(tags: Mapping[str, str]) -> bool | None:
+    """Whether tags of Sentinel-2 say that a mirror took the offset out of the values (Earth Search, Earth Engine,
+    Sentinel Hub); None where they do not say. tags: of ``plain_tags``."""
+    for name, value in tags.items():
+        if name.endswith(("BOAOFFSETAPPLIED", "HARMONIZEVALUES")):
+            return value.lower() in ("true", "1", "yes")
+    return True if any("_HARMONIZED" in value.upper() for value in tags.values()) else None
+
+
 def calibration_in_tags(tags: Mapping[str, str]) -> tuple[float, float] | None:
     """(scale, offset) by which a Sentinel-2 product's own metadata turns DN into reflectance.
 
-    reflectance = (DN + BOA_ADD_OFFSET) / QUANTIFICATION_VALUE; only where both stand in the tags.
+    reflectance = (DN + BOA_ADD_OFFSET) / QUANTIFICATION_VALUE; only where both stand in the tags. An offset that the
+    tags say is taken out already (``offset_taken_out``) is not applied again.
     """
     quantification = next((tags[k] for k in ("BOAQUANTIFICATIONVALUE", "QUANTIFICATIONVALUE") if k in tags), None)
     add = next((v for k, v in sorted(tags.items()) if k.startswith("BOAADDOFFSET")), None)
     try:
-        return (1 / float(quantification), float(add) / float(quantification)) if quantification and add else None
+        offset = 0.0 if offset_taken_out(tags) else float(add) if add else None
+        return (
+            (1 / float(quantification), offset / float(quantification))
+            if quantification and offset is not None
+            else None
+        )
     except (ValueError, ZeroDivisionError):
         return None

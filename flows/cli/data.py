@@ -74,18 +74,33 @@ ACQUIRED = click.option(
 )
 PLATFORM = click.option("--platform", help=tr("What took it, as sentinel-2a, gf-2, drone."))
 BANDS = click.option(
-    "--bands", callback=_bands, metavar="NAMES", help=tr("Bands in the file's order: blue,green,red,nir")
+    "--bands",
+    callback=_bands,
+    metavar="NAMES",
+    help=tr("Bands in the file's order, or those wanted of a delivery: blue,green,red,nir"),
 )
 
 
 @scene.command(
-    "add", help=tr("Take images in: GeoTIFF, COG or orthomosaic, any band count. The same file twice is one scene.")
+    "add",
+    help=tr(
+        "Take scenes in. PATH is a GeoTIFF, COG or orthomosaic of any band count, or a delivery as its folder, its"
+        " archive (.tar.gz .tgz .tar .zip) or one of its files: GF-1/2/6/7, ZY3, ZY1-02D, SuperView, 吉林一号,"
+        " Sentinel-2 (SAFE), Landsat 4-9 Collection 2, PlanetScope; Sentinel-1 as a GeoTIFF on a map. The"
+        " same twice is one scene."
+    ),
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path())
 @PLATFORM
 @ACQUIRED
 @BANDS
 @click.option("--crs", help=tr("Coordinate system where the file names none, as EPSG:32649; of the map for L1A."))
+@click.option(
+    "--offset",
+    type=float,
+    metavar="NUMBER",
+    help=tr("Of Sentinel-2, where its metadata do not tell: -1000 from baseline 04.00, 0 where a mirror took it out."),
+)
 @click.option("--quality", type=click.Path(path_type=Path), help=tr("A file with the quality band (SCL, QA_PIXEL …)."))
 @click.option("--dem", metavar="PATH", help=tr("Elevation model (GeoTIFF) on which an image with RPC (L1A) is laid."))
 @click.option("--dem-heights", type=click.Choice(HEIGHTS), help=tr("What the elevation model's heights are above."))
@@ -97,8 +112,8 @@ BANDS = click.option(
 @JSON
 @click.pass_context
 def scene_add(context: click.Context, paths: tuple[str, ...], platform: str | None, acquired: datetime | None,
-              bands: tuple[str, ...] | None, crs: str | None, quality: Path | None, pansharpen: bool, as_json: bool,
-              **ground: Any) -> None:  # fmt: skip
+              bands: tuple[str, ...] | None, crs: str | None, offset: float | None, quality: Path | None,
+              pansharpen: bool, as_json: bool, **ground: Any) -> None:  # fmt: skip
     workspace = settings.find()
     catalog = workspace.catalog
     rows, bad = [], []
@@ -111,6 +126,7 @@ def scene_add(context: click.Context, paths: tuple[str, ...], platform: str | No
                     acquired=acquired,
                     bands=bands,
                     crs=crs,
+                    offset=offset,
                     quality=quality,
                     ground=workspace.ground(pansharpen, **ground),
                     progress=progress,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,8 @@ IMAGES = (".tif", ".tiff", ".jp2")
 PACKED = (".tar.gz", ".tgz", ".tar", ".zip")
 BEGINNING = 16
 """Characters that the names of one delivery's files have in common, at least."""
+RADAR = re.compile(r"(?<![a-z0-9])S1[A-D]_(?:IW|EW|SM|S\d)_", re.IGNORECASE)
+"""In names of Sentinel-1, whose images tell what they are by themselves."""
 TELLING = (".xml", ".rpb", "_mtl.txt", "_mtl.json", "_rpc.txt", ".json", ".safe")
 """Ends of names of files that tell what the images beside them are."""
 
@@ -47,7 +51,7 @@ def bundle(about: str, path: Path) -> Bundle | None:
         return Bundle(about, product, _walk(about, product, MAX_DEPTH), path)
     files = _siblings(path)
     telling = [file for file in files if file.name.lower().endswith(TELLING) and not file.name.endswith(".aux.xml")]
-    return Bundle(about, path.parent, files, path) if telling else None
+    return Bundle(about, path.parent, files, path) if telling or RADAR.search(path.name) else None
 
 
 def _siblings(path: Path) -> tuple[Path, ...]:
@@ -55,6 +59,35 @@ def _siblings(path: Path) -> tuple[Path, ...]:
     begin = path.stem[:BEGINNING]
     files = (Path(entry.path) for entry in os.scandir(path.parent) if entry.name.startswith(begin))
     return tuple(sorted(file for file in files if file.is_file() and not file.is_symlink()))
+
+
+_END = r"(?:_thumb|_rpc|_meta|_pre|_ico|_browser?)?\.[a-z]+$"
+_SCENE = (
+    re.compile(r"^L[COTEM]\d{2}_L\w{3}_\d{6}_\d{8}_\d{8}_\d{2}_[A-Z0-9]{2}"),
+    re.compile(r"^\d{8}_\d{6}_[0-9a-z_]+_3B", re.IGNORECASE),
+    re.compile(r"^.+_L\d[A-Z]?\d*(?=(?:[-_](?:MSS|MUX|PAN|BWDMUX|BWDPAN|FWDPAN)\d?)?" + _END + ")", re.IGNORECASE),
+)
+"""Beginnings of names that all files of one scene share: Landsat, PlanetScope, GF and its like."""
+_BARE = re.compile(_END, re.IGNORECASE)
+
+
+def together(names: Sequence[str]) -> list[list[str]]:
+    """Names of files in one folder, those of one scene together: the files of a delivery, and an image with what has
+    its name but for the end. Images come first in each, panchromatic ones last of them."""
+    scenes: dict[str, list[str]] = {}
+    for name in sorted(names):
+        whole = next((told[0] for pattern in _SCENE if (told := pattern.match(name))), None)
+        scenes.setdefault(whole or _BARE.sub("", name), []).append(name)
+    found: list[list[str]] = []
+    for parts in scenes.values():
+        images = [name for name in parts if name.lower().endswith(IMAGES)]
+        one = len(images) == 1 or (images and any(pattern.match(name) for pattern in _SCENE for name in images))
+        found += [sorted(parts, key=_rank)] if one else [[name] for name in parts]
+    return found
+
+
+def _rank(name: str) -> tuple[bool, bool, str]:
+    return not name.lower().endswith(IMAGES), "PAN" in name.upper(), name
 
 
 def _is_product(folder: Path) -> bool:

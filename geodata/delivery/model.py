@@ -59,9 +59,11 @@ class Delivery:
     name: as the user knows it. level: of processing, as its metadata call it. sources: where bands come from; the
     first wanted one gives the grid. chosen: bands are told by name, ``--bands`` chooses among them; else it names
     them in the file's order. products: every image of the satellite, for those that come in several (the scene is
-    made of the first multispectral one). bits: depth of raw counts. quality: a file with codes of the table
-    ``quality_codes``. metadata, quicklooks: files that are kept beside the scene. headers: {file: header as of
-    ``imagefile.describe``}.
+    made of the first multispectral one). bits: depth of raw counts. counts: how many make reflectance 1, of
+    Sentinel-2; 0 of others. offset_unknown: the processing baseline of one whose metadata do not list the offset that
+    it puts to values. quality: a file with codes of the table ``quality_codes``. border: a radar image's pixels at
+    its edges are noise below this. metadata, quicklooks: files that are kept beside the scene. headers: {file: header
+    as of ``imagefile.describe``}.
     """
 
     name: str
@@ -72,9 +74,12 @@ class Delivery:
     chosen: bool = False
     products: tuple[Product, ...] = ()
     bits: int | None = None
+    counts: float = 0.0
+    offset_unknown: str = ""
     nodata: float | None = None
     quality: Path | None = None
     quality_codes: str | None = None
+    border: float | None = None
     metadata: tuple[Path, ...] = ()
     quicklooks: tuple[Path, ...] = ()
     notes: tuple[Text, ...] = ()

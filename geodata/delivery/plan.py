@@ -6,18 +6,21 @@ Pure. What the user says goes before what the delivery says.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from geodata import bandroles, grids, identify, labels
 from geodata.delivery.model import Delivery, Source
-from geodata.errors import InputError, UnreadableFile
+from geodata.errors import InputError, MissingOption, UnreadableFile
 from geodata.words import Text, both
+
+UDM2_BANDS = 8
 
 
 def plan(about: str, delivery: Delivery, said: identify.Said) -> tuple[identify.Plan, dict[str, Any]]:
     """Raises: MissingOption, CRSMissing, CRSContradiction, UnreadableFile, InputError."""
-    sources = chosen(about, delivery, said)
+    sources = tuple(_calibrated(about, delivery, said, source) for source in chosen(about, delivery, said))
     first = sources[0]
     header = delivery.headers[str(first.file)]
     notes: list[Text] = list(delivery.notes)
@@ -30,6 +33,9 @@ def plan(about: str, delivery: Delivery, said: identify.Said) -> tuple[identify.
     _same_type(delivery, sources)
     if delivery.pan and delivery.multispectral and first.file == delivery.products[0].image:
         notes.append(both("the panchromatic image {name} is left aside.", name=delivery.pan.name))
+    notes += _coarser(delivery, sources)
+    if said.offset is not None:
+        notes.append(both("offset {offset} of the values, as said.", offset=f"{said.offset:g}"))
     if delivery.quality is None:
         notes.append(both("quality unknown: there is no quality band, clouds are not told from changes."))
     found = identify.Plan(
@@ -66,9 +72,14 @@ def chosen(about: str, delivery: Delivery, said: identify.Said) -> tuple[Source,
     source = delivery.sources[0]
     header = delivery.headers[str(source.file)]
     bands = source.bands if len(source.bands) == header["count"] and header["dtype"] != "uint8" else ()
-    facts = labels.NameFacts(delivery.platform, (), {header["count"]: bands} if bands else {})
+    if bands and said.bands is None:
+        return (replace(source, indexes=tuple(range(1, len(bands) + 1))),)
+    facts = labels.NameFacts(delivery.platform)
     found = bandroles.roles(about, header, said.bands, delivery.platform, facts)
-    return (Source(source.file, tuple(found.bands), tuple(found.bands.values()), source.scales, source.offsets),)
+    scales, offsets = (
+        tuple(values[n - 1] for n in found.bands) if values else () for values in (source.scales, source.offsets)
+    )
+    return (Source(source.file, tuple(found.bands), tuple(found.bands.values()), scales, offsets),)
 
 
 def _by_name(about: str, delivery: Delivery, said: identify.Said) -> tuple[Source, ...]:
@@ -80,6 +91,23 @@ def _by_name(about: str, delivery: Delivery, said: identify.Said) -> tuple[Sourc
         raise InputError("{path}: has no band {names}; it has {known}.", path=about, names=", ".join(missing),
                          known=", ".join(known))  # fmt: skip
     return tuple(sorted((known[name] for name in names), key=delivery.sources.index))
+
+
+def _calibrated(about: str, delivery: Delivery, said: identify.Said, source: Source) -> Source:
+    """With the offset that the user says. Raises: InputError where there is none to say; MissingOption where it is
+    to be said."""
+    if said.offset is not None:
+        if not delivery.counts:
+            raise InputError("{path}: --offset is for Sentinel-2, which this is not; leave it away.", path=about)
+        return replace(source, offsets=(said.offset / delivery.counts,) * len(source.bands))
+    if delivery.offset_unknown:
+        raise MissingOption(
+            "{path}: its processing baseline ({baseline}) puts an offset to the values, but its metadata list none; say"
+            " with --offset -1000 that it is in them, with --offset 0 that a mirror took it out.",
+            path=about,
+            baseline=delivery.offset_unknown,
+        )
+    return source
 
 
 def _time(about: str, delivery: Delivery, said: identify.Said) -> tuple[Any, tuple[Text, ...]]:
@@ -96,6 +124,16 @@ def _same_type(delivery: Delivery, sources: tuple[Source, ...]) -> None:
                              path=delivery.name, types=", ".join(sorted(kinds)))  # fmt: skip
 
 
+def _coarser(delivery: Delivery, sources: tuple[Source, ...]) -> list[Text]:
+    """What is to be said of bands whose pixels are larger than those of the grid."""
+    sizes = [abs(delivery.headers[str(source.file)]["transform"][0]) for source in sources]
+    names = [source.bands[0] for source, size in zip(sources, sizes, strict=True) if size > 1.01 * sizes[0]]
+    if not names:
+        return []
+    return [both("bands {names} have coarser pixels, which are repeated on the grid of the others.",
+                 names=", ".join(names))]  # fmt: skip
+
+
 def _nodata(delivery: Delivery, header: Mapping[str, Any]) -> float | None:
     """What the image declares, else what its kind of delivery has."""
     declared: float | None = header["nodata"]
@@ -110,13 +148,19 @@ def _beside(delivery: Delivery, sources: tuple[Source, ...], found: identify.Pla
     """The part of the recipe that names other files than the first: more bands, quality."""
     recipe: dict[str, Any] = {
         "source": str(sources[0].file),
+        "border": delivery.border,
         "others": [_laid(delivery, source, found) for source in sources[1:]],
     }
     if delivery.quality is not None:
         header = delivery.headers[str(delivery.quality)]
+        bits = delivery.quality_codes == "quality_bits"
+        if header["count"] != (UDM2_BANDS if bits else 1):
+            raise UnreadableFile("{path}: is no quality band of this delivery; fetch the delivery again.",
+                                 path=delivery.quality.name)  # fmt: skip
         grid = grids.grid_of(dict(header), delivery.quality.name, None if header["crs"] else str(found.geobox.crs))
         recipe |= {
             "quality_path": str(delivery.quality),
+            "quality_indexes": list(range(1, UDM2_BANDS + 1)) if bits else [1],
             "quality_transform": tuple(grid.affine)[:6],
             "quality_crs": str(grid.crs),
         }

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from geodata import safe
-from geodata.delivery import chinese
+from geodata.delivery import chinese, landsat, mirror, planet, sentinel1, sentinel2
 from geodata.delivery.bundle import IMAGES, PACKED, Bundle, bundle
 from geodata.delivery.model import Delivery, Product, Source
 from geodata.errors import InputError, UnreadableFile
 
-KINDS = (chinese.deliveries,)
+KINDS = (sentinel2.deliveries, landsat.deliveries, sentinel1.deliveries, planet.deliveries, mirror.deliveries,
+         chinese.deliveries)  # fmt: skip
+"""In this order: the first that knows the files is right."""
 
 
 def find(about: str, path: Path) -> Delivery | Path:
@@ -25,7 +27,7 @@ def find(about: str, path: Path) -> Delivery | Path:
     if path.is_file() and bundle(about, path) is None:
         return path
     found = safe.in_child("geodata.delivery.recognise:look", about, str(path), about=about)
-    return path if found is None else Path(found) if isinstance(found, str) else _restored(found)
+    return path if found is None else Path(found) if isinstance(found, str) else restored(found)
 
 
 def look(about: str, path: str) -> dict[str, Any] | str | None:
@@ -35,7 +37,8 @@ def look(about: str, path: str) -> dict[str, Any] | str | None:
     files = bundle(about, Path(path))
     if files is None:
         return None
-    found = [delivery for kind in KINDS for delivery in kind(files) if _named(files, delivery)]
+    kinds = ([delivery for delivery in kind(files) if _named(files, delivery)] for kind in KINDS)
+    found = next((some for some in kinds if some), [])
     if not found:
         return _image(files)
     if len(found) > 1:
@@ -73,7 +76,8 @@ def _image(files: Bundle) -> str | None:
                      " own path.", path=files.about, count=len(images), first=images[0].name)  # fmt: skip
 
 
-def _restored(plain: Mapping[str, Any]) -> Delivery:
+def restored(plain: Mapping[str, Any]) -> Delivery:
+    """The delivery that ``look`` gave as plain values."""
     values = dict(plain)
     values["sources"] = tuple(Source(**source) for source in values["sources"])
     values["products"] = tuple(Product(**product) for product in values["products"])

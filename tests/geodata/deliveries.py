@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tarfile
 import zipfile
 from pathlib import Path
@@ -92,3 +94,150 @@ def zipped(home: Path) -> Path:
             if file.is_file():
                 out.write(file, file.relative_to(home.parent).as_posix())
     return path
+
+
+# --- Sentinel-2 ----------------------------------------------------------------------------------
+
+TEN, TWENTY = ("B02", "B03", "B04", "B08"), ("B05", "B11", "B12")
+VALUES = {"B02": 1500, "B03": 1600, "B04": 1700, "B08": 4000, "B05": 2000, "B11": 3000, "B12": 2500}
+"""Counts of each band; the pixel in the north-western corner of 20 m holds 100 more."""
+
+
+def _band(path: Path, value: int, metres: int, dtype: str = "uint16") -> Path:
+    size = SIZE * 10 // metres
+    values = np.full((1, size, size), value, dtype)
+    values[0, 0, 0] += 100 if dtype == "uint16" else 0
+    driver: dict[str, Any] = {}
+    if path.suffix == ".jp2":
+        driver = {"driver": "JP2OpenJPEG", "QUALITY": "100", "REVERSIBLE": "YES", "photometric": None}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write(path, values, transform=Affine(metres, 0, 700_000, 0, -metres, 3_080_000), **driver)
+
+
+def sentinel2(
+    folder: Path, *, baseline: str = "05.09", offset: int | None = -1000, level: str = "L2A", end: str = ".jp2"
+) -> Path:
+    """A SAFE folder of tile 49RFL. offset: as its metadata list it, None = they list none."""
+    name = f"S2B_MSI{level}_20240501T031539_N{baseline.replace('.', '')}_R118_T49RFL_20240501T062000.SAFE"
+    home = folder / name
+    images = home / "GRANULE" / f"{level}_T49RFL_A037000_20240501T032500" / "IMG_DATA"
+    l2a = level == "L2A"
+    for band in (*TEN, *TWENTY):
+        metres = 10 if band in TEN else 20
+        at = images / f"R{metres}m" if l2a else images
+        _band(at / f"T49RFL_20240501T031539_{band}{f'_{metres}m' if l2a else ''}{end}", VALUES[band], metres)
+    tag, counts_tag = (
+        ("BOA_ADD_OFFSET", "BOA_QUANTIFICATION_VALUE") if l2a else ("RADIO_ADD_OFFSET", "QUANTIFICATION_VALUE")
+    )
+    listed = "" if offset is None else "".join(f'<{tag} band_id="{n}">{offset}</{tag}>' for n in range(13))
+    if l2a:
+        _band(images / "R20m" / f"T49RFL_20240501T031539_SCL_20m{end}", 4, 20, "uint8")
+    (home / f"MTD_MSI{level}.xml").write_text(
+        f'<?xml version="1.0"?><n1:Level-{level[1:]}_User_Product xmlns:n1="urn:x"><n1:General_Info>'
+        f"<PRODUCT_START_TIME>2024-05-01T03:15:39.024Z</PRODUCT_START_TIME><PROCESSING_BASELINE>{baseline}"
+        "</PROCESSING_BASELINE><SPACECRAFT_NAME>Sentinel-2B</SPACECRAFT_NAME>"
+        "<DATATAKE_SENSING_START>2024-05-01T03:15:39.024Z</DATATAKE_SENSING_START>"
+        f'<{counts_tag} unit="none">10000</{counts_tag}>{listed}</n1:General_Info></n1:Level-{level[1:]}_User_Product>'
+    )
+    return home
+
+
+def mirrored(folder: Path, *, applied: bool | None, offset: float | None = -0.1) -> Path:
+    """Bands of Sentinel-2 beside a STAC item, as Earth Search offers them."""
+    home = folder / "S2B_49RFL_20240501_0_L2A"
+    listed = {"scale": 0.0001} | ({} if offset is None else {"offset": offset})
+    assets: dict[str, Any] = {}
+    for key, band in {"blue": "B02", "green": "B03", "red": "B04", "nir": "B08", "swir16": "B11"}.items():
+        _band(home / f"{band}.tif", VALUES[band], 10 if band in TEN else 20)
+        assets[key] = {"href": f"https://example.invalid/49/R/FL/{band}.tif", "raster:bands": [listed]}
+    _band(home / "SCL.tif", 4, 20, "uint8")
+    assets["scl"] = {"href": "https://example.invalid/49/R/FL/SCL.tif"}
+    properties: dict[str, Any] = {"datetime": "2024-05-01T03:15:39.024Z", "platform": "sentinel-2b"}
+    if applied is not None:
+        properties["earthsearch:boa_offset_applied"] = applied
+    item = {"type": "Feature", "stac_version": "1.0.0", "id": home.name, "properties": properties, "assets": assets}
+    (home / "item.json").write_text(json.dumps(item))
+    return home
+
+
+# --- Landsat -------------------------------------------------------------------------------------
+
+
+def landsat(folder: Path, *, level: str = "L2SP", json_mtl: bool = False) -> Path:
+    """Landsat 8, Collection 2; the MTL of level 2 holds the coefficients of both levels, as real ones do."""
+    name = f"LC08_{level}_123040_20240501_20240511_02_T1"
+    home = folder / name
+    l2 = level.startswith("L2")
+    contents = {"LANDSAT_PRODUCT_ID": name, "PROCESSING_LEVEL": level, "COLLECTION_NUMBER": "02"}
+    for number in range(1, 8):
+        file = f"{name}_{'SR_' if l2 else ''}B{number}.TIF"
+        _landsat_band(home / file, 10_000 + 1000 * number)
+        contents[f"FILE_NAME_BAND_{number}"] = file
+    _landsat_band(home / f"{name}_QA_PIXEL.TIF", 21_824)  # clear
+    contents["FILE_NAME_QUALITY_L1_PIXEL"] = f"{name}_QA_PIXEL.TIF"
+    (home / f"{name}_thumb_small.jpeg").write_bytes(JPEG)
+    image = {"SPACECRAFT_ID": "LANDSAT_8", "SENSOR_ID": "OLI_TIRS", "DATE_ACQUIRED": "2024-05-01",
+             "SCENE_CENTER_TIME": "02:57:13.1234560Z", "SUN_ELEVATION": "30.0"}  # fmt: skip
+    one = {
+        f"REFLECTANCE_{what}_BAND_{n}": value
+        for n in range(1, 8)
+        for what, value in (("MULT", "2.0E-05"), ("ADD", "-0.1"))
+    }
+    two = {
+        f"REFLECTANCE_{what}_BAND_{n}": value
+        for n in range(1, 8)
+        for what, value in (("MULT", "2.75e-05"), ("ADD", "-0.2"))
+    }
+    groups = {"PRODUCT_CONTENTS": contents, "IMAGE_ATTRIBUTES": image}
+    groups |= {"LEVEL2_SURFACE_REFLECTANCE_PARAMETERS": two} if l2 else {}
+    groups["LEVEL1_RADIOMETRIC_RESCALING"] = one
+    if json_mtl:
+        (home / f"{name}_MTL.json").write_text(json.dumps({"LANDSAT_METADATA_FILE": groups}))
+        return home
+    lines = ["GROUP = LANDSAT_METADATA_FILE"]
+    for group, values in groups.items():
+        quoted = [f"    {k} = " + (v if re.fullmatch(r"[-\d.eE]+", v) else f'"{v}"') for k, v in values.items()]
+        lines += [f"  GROUP = {group}", *quoted, f"  END_GROUP = {group}"]
+    (home / f"{name}_MTL.txt").write_text("\n".join([*lines, "END_GROUP = LANDSAT_METADATA_FILE", "END"]))
+    return home
+
+
+def _landsat_band(path: Path, value: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(path, np.full((1, SIZE, SIZE), value, "uint16"), transform=Affine(30, 0, 700_000, 0, -30, 3_080_000))
+
+
+# --- PlanetScope, Sentinel-1 ---------------------------------------------------------------------
+
+
+def planet(folder: Path, *, bands: int = 4, surface: bool = True, coefficients: bool = True) -> Path:
+    home = folder / "20240501_023015_12_2401"
+    home.mkdir(parents=True)
+    more = "_8b" if bands == 8 else ""
+    name = f"20240501_023015_12_2401_3B_AnalyticMS{'_SR' if surface else ''}{more}"
+    write(home / f"{name}.tif", counts(bands, step=1000))
+    mask = np.zeros((8, SIZE, SIZE), "uint8")
+    mask[0], mask[5, 0, 0], mask[2, 0, 1], mask[7, -1, -1] = 1, 1, 1, 1
+    write(home / "20240501_023015_12_2401_3B_udm2.tif", mask)
+    each = "".join(
+        f"<ps:bandSpecificMetadata><ps:bandNumber>{n}</ps:bandNumber><ps:reflectanceCoefficient>{n}e-05"
+        "</ps:reflectanceCoefficient></ps:bandSpecificMetadata>"
+        for n in range(1, bands + 1)
+    )
+    (home / f"20240501_023015_12_2401_3B_AnalyticMS{more}_metadata.xml").write_text(
+        '<ps:EarthObservation xmlns:ps="urn:p" xmlns:eop="urn:e"><eop:acquisitionDate>2024-05-01T02:30:15+00:00'
+        f"</eop:acquisitionDate>{each if coefficients else ''}</ps:EarthObservation>"
+    )
+    return home
+
+
+def sentinel1(folder: Path, *, decibel: bool) -> Path:
+    """VV and VH on the map; the first five columns are border noise, the last two rows not observed."""
+    power = np.full((2, SIZE, SIZE), 0.1, "float32")
+    power[1] = 0.01
+    power[:, :, :5] = 0.0002
+    values = 10 * np.log10(power) if decibel else power
+    values[:, -2:] = np.nan if decibel else 0
+    folder.mkdir(parents=True, exist_ok=True)
+    name = "S1A_IW_GRDH_1SDV_20240501T103012_20240501T103037_053680_068517_0A1B.tif"
+    return write(folder / name, values, names=("Sigma0_VV", "Sigma0_VH"))
