@@ -45,11 +45,10 @@ class _AlreadyThere(Exception):
 
 
 class Catalog:
-    """``root`` is the workspace's ``catalog`` folder. limits: of archives that are handed in."""
+    """``root`` is the workspace's ``catalog`` folder."""
 
-    def __init__(self, root: Path, limits: archive.ArchiveLimits = archive.ArchiveLimits()) -> None:
+    def __init__(self, root: Path) -> None:
         self.root = Path(root)
-        self.limits = limits
 
     def add_scene(
         self,
@@ -198,7 +197,7 @@ class Catalog:
             yield path
             return
         with self._aside() as folder:
-            archive.unpacked(about, path, folder, self.limits, lambda share: tell(0.1 * share))
+            archive.unpacked(about, path, folder, lambda share: tell(0.1 * share))
             yield folder
 
     @contextmanager

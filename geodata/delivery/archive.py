@@ -12,11 +12,10 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple, NoReturn, Protocol, cast
 
-from geodata import safe
+from geodata import limits, safe
 from geodata.delivery.bundle import PACKED
 from geodata.errors import InputError, UnreadableFile, WorkError
 
@@ -27,17 +26,11 @@ MOST_PADDING = 64 * 1024 * 1024
 """Bytes after the last member of a tar."""
 
 
-@dataclass(frozen=True)
-class ArchiveLimits:
-    """What an archive may hold. ratio: bytes unpacked a byte packed, of archives above ``ratio_from_bytes``."""
-
-    members: int = 20_000
-    member_bytes: int = 32 * 1024**3
-    total_bytes: int = 128 * 1024**3
-    ratio: float = 100.0
-    ratio_from_bytes: int = 256 * 1024**2
-    depth: int = 12
-    name_chars: int = 200
+MAX_DEPTH = 12
+MAX_NAME = 200
+"""Folders in folders, and characters of one name."""
+SMALL_BYTES = 256 * 1024**2
+"""An archive may unpack to so much, however small it is."""
 
 
 class _Member(NamedTuple):
@@ -52,37 +45,26 @@ def is_archive(path: Path) -> bool:
     return path.is_file() and path.name.lower().endswith(PACKED)
 
 
-def unpacked(about: str, path: Path, folder: Path, limits: ArchiveLimits, progress: Callable[[float], None]) -> None:
+def unpacked(about: str, path: Path, folder: Path, progress: Callable[[float], None]) -> None:
     """``unpack`` in a child process. Raises: UnreadableFile, InputError, WorkError."""
-    safe.in_child("geodata.delivery.archive:unpack", about, str(path), str(folder), limits, about=about,
+    safe.in_child("geodata.delivery.archive:unpack", about, str(path), str(folder), about=about,
                   progress=progress)  # fmt: skip
 
 
-def unpack(about: str, path: str, folder: str, limits: ArchiveLimits, progress: Callable[[float], None] | None = None
-           ) -> None:  # fmt: skip
-    """Write the members of an archive into ``folder``, which is there and empty."""
+def unpack(about: str, path: str, folder: str, progress: Callable[[float], None] | None = None) -> None:
+    """Write the members of an archive into ``folder``, which is there and empty; within ``limits.current()``."""
     tell = progress or (lambda share: None)
     source, target = Path(path), Path(folder)
     packed = source.stat().st_size
-    most = max(limits.ratio_from_bytes, int(limits.ratio * packed))
-    whole = left = min(limits.total_bytes, most)
+    allowed = limits.current()
+    whole = left = min(int(allowed.unpacked_gb * 1024**3), max(SMALL_BYTES, allowed.ratio * packed))
     try:
         for count, member in enumerate(_members(source, about), start=1):
-            if count > limits.members:
-                _refuse("{path}: the archive holds more than {limit} files; unpack it and add the folder.", about,
-                        limit=limits.members)  # fmt: skip
-            parts = _parts(about, member, limits)
+            limits.at_most(about, "members", count, allowed.members)
+            parts = _parts(about, member)
             if not parts or not parts[-1].lower().endswith(KINDS):
                 continue
-            if member.size > limits.member_bytes:
-                _refuse(
-                    "{path}: the archive holds a file of {gb} GB, beyond the limit of {limit} GB; unpack it and add the"
-                    " folder.",
-                    about,
-                    gb=member.size // 1024**3,
-                    limit=limits.member_bytes // 1024**3,
-                )
-            left -= _written(about, member, target.joinpath(*parts), min(left, limits.member_bytes))
+            left -= _written(about, member, target.joinpath(*parts), left)
             tell(min(1.0, (whole - left) / max(2 * packed, 1)))  # images shrink to about half
     except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError,
             RuntimeError, ValueError):  # fmt: skip
@@ -149,23 +131,21 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
         return info.filename
 
 
-def _parts(about: str, member: _Member, limits: ArchiveLimits) -> tuple[str, ...]:
+def _parts(about: str, member: _Member) -> tuple[str, ...]:
     """The parts of a member's path, each a plain name; () for what is of no use. Raises: InputError."""
     name = member.name.replace("\\", "/")
     parts = tuple(part for part in name.split("/") if part not in ("", "."))
     if member.link:
         _refuse("{path}: the archive holds a link or device ({name}); it is not unpacked.", about, name=_shown(name))
-    bad = (
-        name.startswith("/") or ".." in parts or len(parts) > limits.depth or any(not _plain(p, limits) for p in parts)
-    )
+    bad = name.startswith("/") or ".." in parts or len(parts) > MAX_DEPTH or any(not _plain(p) for p in parts)
     if bad:
         _refuse("{path}: the archive holds a name that leads elsewhere or is none ({name}); it is not unpacked.", about,
                 name=_shown(name))  # fmt: skip
     return () if any(part.startswith((".", "__MACOSX")) for part in parts) else parts
 
 
-def _plain(part: str, limits: ArchiveLimits) -> bool:
-    return part.isprintable() and not set(part) & set('<>:"|?*') and len(part) <= limits.name_chars
+def _plain(part: str) -> bool:
+    return part.isprintable() and not set(part) & set('<>:"|?*') and len(part) <= MAX_NAME
 
 
 def _shown(name: str) -> str:
@@ -186,7 +166,11 @@ def _written(about: str, member: _Member, target: Path, most: int) -> int:
             while data := stream.read(COPIED_AT_ONCE):
                 size += len(data)
                 if size > most:
-                    _refuse("{path}: the archive unpacks to more than its size allows; it is not unpacked.", about)
+                    _refuse(
+                        "{path}: the archive unpacks to more than [limits] unpacked_gb and ratio allow; it is not"
+                        " unpacked.",
+                        about,
+                    )
                 out.write(data)
     except FileExistsError:
         _refuse("{path}: the archive holds {name} twice; it is not unpacked.", about, name=_shown(member.name))

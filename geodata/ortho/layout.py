@@ -10,7 +10,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from geodata import crs as crss
-from geodata import safe
+from geodata import limits
 from geodata.errors import InputError, NoOverlap
 from geodata.ortho.camera import F64, Camera
 from geodata.ortho.laid import GROUND
@@ -97,6 +97,6 @@ def _gsd(camera: Camera, to_map: pyproj.Transformer, shape: tuple[int, int], hei
 
 def _snapped(camera: Camera, box: tuple[float, float, float, float], gsd: float, system: str) -> GeoBox:
     x0, y0, x1, y1 = (math.floor(v / gsd) if n < 2 else math.ceil(v / gsd) for n, v in enumerate(box))
-    if (x1 - x0) * (y1 - y0) > safe.MAX_PIXELS:
+    if (x1 - x0) * (y1 - y0) > limits.current().pixels:
         raise camera.wrong()
     return GeoBox((y1 - y0, x1 - x0), Affine(gsd, 0.0, x0 * gsd, 0.0, -gsd, y1 * gsd), system)
