@@ -107,7 +107,7 @@ class Reader:
     def series(self, place: Place, since: datetime, only: Collection[str] | None = None) -> list[Series]:
         """All scenes over the part (of the ids ``only``) as series, one a kind of sensor and set of bands."""
         over = [scene for scene in self.over(place.geometry) if only is None or scene.id in only]
-        layers = self._layers_on(_day(over, place, since))
+        layers = self._layers_on(_day(self.scenes, place, since))
         return [self._read(layers, place, group, since) for group in _groups(over)]
 
     def over(self, geometry: BaseGeometry) -> list[Scene]:

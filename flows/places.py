@@ -24,7 +24,7 @@ def reader(office: Workspace) -> Reader:
 def place_of(case: Case, part: str, cases: Iterable[Case]) -> Place:
     """The part's ground, the pair that raised its (newest) flag, and what is no neighbour."""
     ground = _ground(case, part)
-    return _place(case, ground, _flag_of(case, ground), cases)
+    return _place(case, ground, flag_of(case, ground), cases)
 
 
 def suspected(case: Case, cases: Iterable[Case]) -> Place:
@@ -44,7 +44,7 @@ def _ground(case: Case, part: str) -> BaseGeometry:
     return case.part(part).geometry if part else case.parts[0].geometry
 
 
-def _flag_of(case: Case, ground: BaseGeometry) -> Mapping[str, Any]:
+def flag_of(case: Case, ground: BaseGeometry) -> Mapping[str, Any]:
     """The flag that founded the case, or that said a relapse: the latest one whose BEFORE is later than the AFTER of
     the one before it."""
     found = case.flags[0]

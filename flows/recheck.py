@@ -15,10 +15,10 @@ from typing import Any
 
 from prefect import flow, task
 
-from flows import alike, confirm
+from flows import alike, confirm, surfaces
 from flows.ground import Reader
 from flows.inspect import IO
-from flows.places import place_of, reader
+from flows.places import flag_of, place_of, reader
 from flows.progress import step
 from flows.settings import Workspace, open_workspace
 from geodata.days import BEIJING
@@ -52,8 +52,13 @@ def recheck_case(
     by, cases: given by whoever looks at many parts, so that they are read once.
     """
     cases = office.ledger.cases() if cases is None else cases
-    series = (by or reader(office)).series(place_of(case, part, cases), since)
+    by = by or reader(office)
+    place = place_of(case, part, cases)
+    series = by.series(place, since, only={s.id for s in by.over(place.geometry) if not surfaces.is_surface(s)})
     found = [one for several in series for one in pure.recheck(several)]
+    flag = flag_of(case, place.geometry)
+    free_until, found_at = (datetime.fromisoformat(flag[k]) if flag.get(k) else None for k in ("before_at", "after_at"))
+    found += surfaces.recheck(by, place.geometry, free_until, found_at, since)
     return sorted(found, key=lambda one: (one.at, one.scene_id))
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
 
-from flows import settings, steps
+from flows import recheck, settings, steps
 from pipeline import align, detect, pairing
+from pipeline.cases.events import SYSTEM
 from pipeline.flags import Flag, from_json, to_json
 from tests.flows.an_office import DAY, EAST, NORTH, ZONE, land
+from tests.pipeline.invented_flags import inspection
 
 SIDE, GSD_M = 240, 0.5
 
@@ -58,3 +61,31 @@ def test_the_flag_says_how_much_it_rose(tmp_path: Path) -> None:
     assert "Height alone" in {doubt.title["en"] for doubt in flag.doubts}
     kept = from_json(json.loads(json.dumps(to_json(flag))))
     assert kept.change.rise == flag.change.rise
+
+
+def test_later_surface_models_say_still_standing_or_gone(tmp_path: Path) -> None:
+    """The house of 3.2 m: there on 25 October, half a metre of it on 5 November, nothing on 15 November."""
+    office, _ = settings.init(tmp_path / "ws")
+    office.editions.add("FARMLAND", land(tmp_path), edition="2025")
+    days = ((0.0, "2025-10-18"), (3.2, "2026-10-18"))
+    later = ((3.2, "2026-10-25"), (0.6, "2026-11-05"), (0.0, "2026-11-15"))
+    for n, (rise_m, day) in enumerate(days):
+        office.catalog.add_scene(
+            surface(tmp_path / f"{n}.tif", rise_m, n), platform="drone", acquired=day, bands=["dsm"]
+        )
+    with office.ledger as ledger:
+        ledger.record(inspection(), flags_of(office), SYSTEM)
+        (case,) = ledger.cases()
+    for n, (rise_m, day) in enumerate(later):
+        file = surface(tmp_path / f"later{n}.tif", rise_m, 10 + n)
+        office.catalog.add_scene(file, platform="drone", acquired=day, bands=["height"])
+    found = recheck.recheck_case(office, case, "", datetime(2026, 10, 20, tzinfo=UTC))
+    assert [one.verdict for one in found] == ["not_restored", "cannot_tell", "cannot_tell"]
+    assert all(one.flight for one in found)
+    assert [one.figures["left_m"] for one in found] == pytest.approx([3.2, 0.6, 0.0], abs=0.05)
+    assert [one.figures["still_share"] for one in found] == pytest.approx([1, 0, 0], abs=0.01)
+    texts = [one.text["en"] for one in found]
+    assert texts[0].startswith("Still standing: of what rose by 3.2 m between 2025-10-18 and 2026-10-18, 100%")
+    assert texts[1].startswith("Gone: what rose by 3.2 m between 2025-10-18 and 2026-10-18 is down to 0.6 m")
+    assert "whether the soil is restored height does not tell" in texts[2]
+    assert "仍在" in found[0].text["zh"]
