@@ -33,13 +33,16 @@ class Field:
 def workbook(
     sheet: str, title: str, fields: Sequence[Field], rows: Iterable[Sequence[Any]], footer: Sequence[str]
 ) -> bytes:
-    """title over the headings; footer: lines under the last row. A value None is an empty cell."""
+    """title over the headings, "" for none, so that machines read the first row; footer: lines under the last row.
+    A value None is an empty cell."""
     book = Workbook(write_only=True)
     table = book.create_sheet(sheet)
-    table.freeze_panes = "A3"
+    top = 2 if title else 1
+    table.freeze_panes = f"A{top + 1}"
     for n, field in enumerate(fields, 1):
         table.column_dimensions[get_column_letter(n)].width = field.width
-    table.append([_text(table, title, Font(bold=True, size=14))])
+    if title:
+        table.append([_text(table, title, Font(bold=True, size=14))])
     head = []
     for field in fields:
         cell = _text(table, field.heading, Font(bold=True))
@@ -51,8 +54,9 @@ def workbook(
     for row in rows:
         table.append([_cell(table, field, value) for field, value in zip(fields, row, strict=True)])
         count += 1
-    table.auto_filter.ref = f"A2:{get_column_letter(len(fields))}{count + 2}"
-    table.append([])
+    table.auto_filter.ref = f"A{top}:{get_column_letter(len(fields))}{count + top}"
+    if footer:
+        table.append([])
     for line in footer:
         table.append([_text(table, line, Font(italic=True, color="666666"))])
     out = io.BytesIO()

@@ -61,7 +61,7 @@ SHORT = {
     "detect": "Compare two image files; no workspace, no layers.",
     "train": "A model of change from labelled pairs, or from verified cases.",
     "case": "Cases: list, show, do, export.",
-    "batch": "Clues from outside: add, list.",
+    "batch": "Clues from outside: add, list, return.",
     "remind": "What is overdue or due soon, by district and person.",
     "stats": "Counts, areas, ages and rates.",
     "export": "The register as a workbook, or as features for a GIS.",

@@ -1,8 +1,9 @@
-"""[io] ``gengxun batch``: clues from outside, taken in and listed."""
+"""[io] ``gengxun batch``: clues from outside, taken in, listed, and returned with their verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ from flows.cli import Group, case_words, emit, say
 from flows.cli.casework import today
 from flows.cli.data import JSON
 from flows.cli.layers import columns_option
+from flows.cli.told import shapefile_notes
 from flows.progress import step
 from geodata.words import language, tr
 from pipeline import clues
@@ -22,7 +24,7 @@ SHOWN = 20
 """Of records that cannot be used, so many are told one by one; all stand in ``--json``."""
 
 
-@click.group(cls=Group, help=tr("Batches of clues from outside: add, list."))
+@click.group(cls=Group, help=tr("Batches of clues from outside: add, list, return."))
 def batch() -> None:
     pass
 
@@ -114,3 +116,52 @@ def batch_list(as_json: bool) -> None:
             **{k: row[k] for k in ("clues", "cases", "open", "overdue", "closed", "dismissed")},
         )
         click.echo(f"{row['batch']}  {clues.source_name(row['source'])[language()]}  {said}")
+
+
+@batch.command(
+    "return",
+    help=tr(
+        "Verdicts on the patches of an issued batch, as they go back: the issued columns and those of the form of 2026"
+        " (核实认定意见, areas in mu …), the same patch numbers, parts of a split case as _1, _2 …; .xlsx, .shp (GBK)"
+        " or another format of layer export. Telephone and identity numbers, and parties that may be persons, stay out."
+    ),
+)
+@click.argument("name", metavar="BATCH")
+@click.option("--out", "path", required=True, type=click.Path(path_type=Path), help=tr("File to write."))
+@click.option("--source", default="issued", type=click.Choice(list(clues.SOURCES)), help=tr("Who says so."))
+@click.option("--crs", metavar="CRS", help=tr("Coordinate system to write in, as EPSG:4526; left out: EPSG:4490."))
+@click.option("--photos", metavar="DIR", type=click.Path(path_type=Path),
+              help=tr("Copy the photos there, named XZQDM_JCBH_CL_1.jpg, as the table names them."))  # fmt: skip
+@JSON
+def batch_return(name: str, path: Path, source: str, crs: str | None, photos: Path | None, as_json: bool) -> None:
+    from flows.batch_return import run
+
+    with step(tr("writing {path}", path=path)) as progress:
+        done = run(settings.find(), name, path.absolute(), source=source, crs=crs, photos=photos, progress=progress)
+    told = done.told
+    if as_json:
+        return emit({"path": str(path), "patches": done.patches, "rows": done.rows, "photos": done.photos,
+                     "photos_lost": done.lost, "empty": told.empty, "withheld": told.withheld,
+                     "own_verdicts": told.own_verdicts, "short": told.short})  # fmt: skip
+    click.echo(tr("{path}: {rows} rows of {patches} patches", path=path, rows=done.rows, patches=done.patches))
+    if done.photos:
+        say(tr("{n} photos copied to {folder}", n=done.photos, folder=photos))
+    if done.lost:
+        say(tr("{n} photos are not held here and were not copied", n=done.lost))
+    if told.empty:
+        say(tr("not known here, left empty: {columns}", columns=", ".join(told.empty)))
+    for numbers, text in (
+        (told.withheld, tr("the party may be a person and was left out: {ids}", ids=_some(told.withheld))),
+        (told.own_verdicts,
+         tr("a verdict that the form does not have, left empty: {ids}", ids=_some(told.own_verdicts))),
+        (told.short,
+         tr("areas do not add up, for part of the ground lies under no parcel: {ids}", ids=_some(told.short))),
+    ):  # fmt: skip
+        if numbers:
+            say(text)
+    for text in shapefile_notes(done.written):
+        say(text)
+
+
+def _some(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:SHOWN]) + (" …" if len(ids) > SHOWN else "")
