@@ -22,6 +22,8 @@ from geodata.ortho.terrain import F32, Terrain
 from geodata.scene import ROI, Raster
 
 GROUND = "EPSG:4326"
+EVERY = 8
+"""Pixels of a window between which it is looked how far apart the image shows them."""
 
 
 class Laid:
@@ -93,7 +95,8 @@ class Laid:
 
 def _coarser(x: F64, y: F64) -> int:
     """How often smaller the image may be read where a window shows it at x, y (the narrower way)."""
-    steps = [np.hypot(np.diff(x, axis=axis), np.diff(y, axis=axis)) for axis in (0, 1)]
+    every = (slice(None, None, EVERY), slice(None, None, EVERY))
+    steps = [np.hypot(np.diff(x[every], axis=axis), np.diff(y[every], axis=axis)) / EVERY for axis in (0, 1)]
     return max(1, int(min((float(np.median(step)) for step in steps if step.size), default=1.0) + 1e-2))
 
 

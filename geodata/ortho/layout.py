@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pyproj
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from pyproj.enums import TransformDirection
 
 from geodata import crs as crss
 from geodata import limits
 from geodata.errors import InputError, NoOverlap
 from geodata.ortho.camera import F64, Camera
-from geodata.ortho.laid import GROUND
+from geodata.ortho.laid import to_ground
 from geodata.ortho.terrain import Terrain
 
 ALONG = 21
@@ -34,11 +34,15 @@ def grid(camera: Camera, terrain: Terrain, shape: tuple[int, int], crs: str | No
     lon, lat = camera.ground(*edge, level)
     system = _system(crs, float(lon.mean()), float(lat.mean()), camera.path)
     low, high = _heights(camera, terrain, system, lon, lat)
-    to_map = pyproj.Transformer.from_crs(GROUND, system, always_xy=True)
-    outlines = [to_map.transform(*camera.ground(*edge, height)) for height in (low, high)]
+    outlines = [_on_map(system, *camera.ground(*edge, height)) for height in (low, high)]
     x, y = (np.concatenate([outline[n] for outline in outlines]) for n in (0, 1))
-    gsd = _gsd(camera, to_map, shape, (low + high) / 2)
+    gsd = _gsd(camera, system, shape, (low + high) / 2)
     return _snapped(camera, (float(x.min()), float(y.min()), float(x.max()), float(y.max())), gsd, system)
+
+
+def _on_map(system: str, lon: F64, lat: F64) -> tuple[F64, F64]:
+    x, y = to_ground(system).transform(lon, lat, direction=TransformDirection.INVERSE)
+    return x, y
 
 
 def _edge(shape: tuple[int, int]) -> tuple[F64, F64]:
@@ -66,7 +70,7 @@ def _system(said: str | None, lon: float, lat: float, path: object) -> str:
 
 def _heights(camera: Camera, terrain: Terrain, system: str, lon: F64, lat: F64) -> tuple[float, float]:
     """The lowest and highest ground of the image."""
-    x, y = pyproj.Transformer.from_crs(GROUND, system, always_xy=True).transform(lon, lat)
+    x, y = _on_map(system, lon, lat)
     box = (float(x.min()), float(y.min()), float(x.max()), float(y.max()))
     if not all(map(math.isfinite, box)) or min(box[2] - box[0], box[3] - box[1]) <= 0:
         raise camera.wrong()
@@ -84,10 +88,10 @@ def _heights(camera: Camera, terrain: Terrain, system: str, lon: F64, lat: F64) 
     return found
 
 
-def _gsd(camera: Camera, to_map: pyproj.Transformer, shape: tuple[int, int], height: float) -> float:
+def _gsd(camera: Camera, system: str, shape: tuple[int, int], height: float) -> float:
     """Ground size of a pixel in the middle, the mean of both ways."""
     x, y = shape[1] / 2, shape[0] / 2
-    east, north = to_map.transform(*camera.ground(np.array([x, x + 1, x]), np.array([y, y, y + 1]), height))
+    east, north = _on_map(system, *camera.ground(np.array([x, x + 1, x]), np.array([y, y, y + 1]), height))
     sides = np.hypot(east[1:] - east[0], north[1:] - north[0])
     gsd = float(np.sqrt(sides.prod()))
     if not GSD_M[0] <= gsd <= GSD_M[1]:

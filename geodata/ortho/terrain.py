@@ -20,6 +20,8 @@ from geodata.filepixels import FilePixels
 from geodata.ortho import ELLIPSOIDAL, Dem
 
 F32 = NDArray[np.float32]
+LIMITS_M = (-1000.0, 9500.0)
+"""Heights beyond them are holes of the model that it does not declare."""
 SAMPLES = 64
 """Rows and columns at which the range of heights of a whole scene is looked at."""
 
@@ -48,15 +50,19 @@ class Terrain:
         if area is None:
             return np.zeros(target.shape, np.float32), np.zeros(target.shape, bool)
         pixels = self._at(factor)
-        rows, columns = (
+        window = tuple(
             slice(low // factor, min(high // factor, size))
             for low, high, size in zip(area[0::2], area[1::2], pixels.geobox.shape, strict=True)
         )
-        posts = pixels.read((rows, columns))
+        posts = pixels.read((window[0], window[1]))
         x, y = where.within(area[2], area[0], factor)
         at = np.stack([y, x])
-        known = map_coordinates(posts.valid.astype(np.float32), at, order=1, cval=0.0) > 0.999
-        filled = resample.fill_holes(posts.values, posts.valid)[0]
+        rows, columns = posts.valid.shape
+        there = posts.valid & (posts.values[0] > LIMITS_M[0]) & (posts.values[0] < LIMITS_M[1])
+        known = (x >= 0) & (y >= 0) & (x <= columns - 1) & (y <= rows - 1)
+        if not there.all():
+            known &= map_coordinates(there.astype(np.float32), at, order=1) > 0.999
+        filled = resample.fill_holes(posts.values, there)[0]
         return map_coordinates(filled, at, order=1, mode="nearest") + np.float32(self._above), known
 
     def _at(self, factor: int) -> FilePixels:

@@ -106,10 +106,15 @@ def image(world: World, gsd: float | None = None) -> NDArray[np.float64]:
     count = round(world.size * world.gsd / gsd)
     at = (np.arange(count) + 0.5) * gsd
     level, north = np.meshgrid(WEST + at, TOP - at)
+    return world.ground(down_the_ray(world, level, north), north)
+
+
+def down_the_ray(world: World, level: F64, north: F64) -> F64:
+    """The easting at which the ray that meets h = 0 at ``level`` meets the ground."""
     east = level.copy()
-    for _ in range(12):  # down the ray until it meets the ground
+    for _ in range(12):
         east = world.track + (level - world.track) * (FLIGHT - world.height(east, north)) / FLIGHT
-    return world.ground(east, north)
+    return east
 
 
 def rpc(world: World, gsd: float | None = None) -> Rpc:

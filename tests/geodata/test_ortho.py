@@ -12,6 +12,7 @@ import numpy as np
 import pyproj
 import pytest
 import rasterio
+from affine import Affine
 
 from geodata.catalog import Catalog
 from geodata.errors import InputError, MissingOption, NoOverlap, UnreadableFile
@@ -41,7 +42,7 @@ def ground(tmp_path_factory):
 
 def laid(ground, target, dem, heights="orthometric", geoid_m=l1a.GEOID_M, image="true.tiff", rpc=None):
     """An image, untied, on an elevation model: how far its marks lie off, (n, 2) metres, and what was told."""
-    picture = lay.Picture(str(ground / image), image, rpc or l1a.rpc(TRUE), 1, 0)
+    picture = lay.Picture(str(ground / image), str(image), rpc or l1a.rpc(TRUE), 1, 0)
     job = lay.Job(picture, None, Dem(ground / dem, heights, geoid_m), None, None, "uint16", 0, 1.5)
     told = lay.lay(lay.plain(job), str(target))
     with rasterio.open(target) as dataset:
@@ -111,6 +112,22 @@ def test_heights_above_the_geoid_are_told_from_heights_above_the_ellipsoid(groun
     """Taken as they are, heights 17 m too high lay the image 17 · tan 25° = 7.9 m too far west."""
     off, _ = laid(ground, tmp_path / "out.tif", "dem.tif", "ellipsoidal", 0.0)
     assert off.mean(axis=0) == pytest.approx((-17 * math.tan(math.radians(25)), 0), abs=0.5)
+
+
+def test_where_the_model_has_a_hole_nothing_is_shown(ground, tmp_path):
+    """6 × 10 posts of 10 m that are undeclared holes: no height from the posts before to those behind, 70 m × 110 m."""
+    holed = tmp_path / "holed.tif"
+    with rasterio.open(ground / "dem.tif") as dataset:
+        heights, profile = dataset.read(), dataset.profile
+    heights[0, 100:106, 100:110] = -32768
+    with rasterio.open(holed, "w", **{**profile, "nodata": None}) as dataset:
+        dataset.write(heights)
+    laid(ground, tmp_path / "out.tif", holed)
+    with rasterio.open(tmp_path / "out.tif") as dataset:
+        east, north = profile["transform"] @ (100, 100)
+        x, y = ~dataset.transform @ (east - 10, north + 10)
+        around = dataset.read(1)[round(y) : round(y) + 40, round(x) : round(x) + 60]
+    assert (around == 0).sum() == pytest.approx(35 * 55, abs=35 + 55)  # of 40 × 60 pixels of 2 m
 
 
 def test_an_elevation_model_elsewhere_is_named(ground, tmp_path):
@@ -255,6 +272,24 @@ def test_on_wrong_terrain_it_is_refused_with_the_figure(ground, tmp_path, monkey
     assert ran.code == 2
     assert re.search(r"still lies [2-9]\.\d\d pixels .* more than the limit of 1\.5", ran.err)
     assert [file for file in (office / "catalog").rglob("*") if file.is_file()] == []
+
+
+def test_a_reference_that_is_not_there_is_named(tmp_path):
+    for said in ("nowhere.tif", "../up", "abcdef12"):
+        with pytest.raises(InputError, match=re.escape(said)):
+            Catalog(tmp_path).reference(said)
+
+
+def test_corners_that_a_raw_image_claims_count_for_nothing(ground, tmp_path):
+    claims = tmp_path / "claims.tif"
+    with rasterio.open(ground / "true.tiff") as dataset:
+        values, profile = dataset.read(), dataset.profile
+    with rasterio.open(
+        claims, "w", **{**profile, "crs": "EPSG:4326", "transform": Affine(1, 0, 5, 0, -1, 5)}
+    ) as dataset:
+        dataset.write(values)
+    off, _ = laid(ground, tmp_path / "out.tif", "dem.tif", image=claims)
+    assert np.abs(off).max() < 0.5
 
 
 def test_without_an_elevation_model_the_settings_to_give_are_named(ground, tmp_path, monkeypatch):

@@ -1,0 +1,115 @@
+"""An image with RPC laid on the ground: how far off before and after tying, how fast, in how much memory.
+
+The computed scene of ``tests/geodata/l1a`` with its ground repeated: hills of 100 m, looked at 25° askew, RPC wrong by
+15 m east and 9 m south; reference of another tone and season. Places of known marks are held against the truth.
+
+    python -m tests.benchmarks.ortho [--size 6000] [--bands 4] [--reference-m 10] [--noise 0.1]
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+
+from geodata import safe
+from geodata.ortho import Dem, lay
+from tests.geodata import l1a
+
+TILE = l1a.World(size=800)
+SIDE_M = TILE.size * TILE.gsd
+STRIP = 256
+
+
+@dataclass(frozen=True)
+class Wide(l1a.World):
+    """The ground of ``TILE`` over and over."""
+
+    def ground(self, east: l1a.F64, north: l1a.F64) -> l1a.F64:
+        return TILE.ground(l1a.WEST + (east - l1a.WEST) % SIDE_M, l1a.TOP - (l1a.TOP - north) % SIDE_M)
+
+    def marks(self) -> l1a.F64:
+        count = int(self.size * self.gsd // SIDE_M)
+        tiles = [np.array([SIDE_M * x, -SIDE_M * y]) for y in range(count) for x in range(count)]
+        return np.concatenate([TILE.marks() + tile for tile in tiles])
+
+
+def delivered(world: Wide, path: Path, bands: int) -> Path:
+    """The image in strips, as it is too large to be held."""
+    profile: dict[str, Any] = {"driver": "GTiff", "dtype": "uint16", "count": bands, "height": world.size}
+    with rasterio.open(path, "w", **profile, width=world.size) as dataset:
+        for y in range(0, world.size, STRIP):
+            rows = np.arange(y, min(y + STRIP, world.size)) + 0.5
+            level, north = np.meshgrid(l1a.WEST + (np.arange(world.size) + 0.5) * world.gsd, l1a.TOP - rows * world.gsd)
+            east = l1a.down_the_ray(world, level, north)
+            one = 100 + 800 * world.ground(east, north)
+            values = np.stack([one * (1 - 0.1 * n) for n in range(bands)]).round().astype(np.uint16)
+            dataset.write(values, window=((y, y + len(rows)), (0, world.size)))
+    return path
+
+
+def reference(world: Wide, path: Path, gsd: float, noise: float) -> Path:
+    chance = np.random.default_rng(7)
+    count = round(world.size * world.gsd / gsd)
+    profile: dict[str, Any] = {"driver": "GTiff", "dtype": "uint8", "count": 1, "height": count, "width": count}
+    profile |= {"crs": l1a.CRS, "transform": Affine(gsd, 0, l1a.WEST, 0, -gsd, l1a.TOP), "nodata": 0, "tiled": True}
+    with rasterio.open(path, "w", **profile, compress="deflate") as dataset:
+        for y in range(0, count, STRIP):
+            rows = np.arange(y, min(y + STRIP, count)) + 0.5
+            east, north = np.meshgrid(l1a.WEST + (np.arange(count) + 0.5) * gsd, l1a.TOP - rows * gsd)
+            toned = 0.85 + 0.15 * np.sign(np.sin(east / 97) * np.sin(north / 83))
+            values = (1 - 0.7 * world.ground(east, north)) * toned + chance.normal(0, noise, east.shape)
+            dataset.write(
+                (255 * values).clip(1, 255).astype(np.uint8)[np.newaxis], window=((y, y + len(rows)), (0, count))
+            )
+    return path
+
+
+def laid(job: lay.Job, target: Path, world: Wide) -> None:
+    """One line: residuals, marks, seconds, pixels a second, memory of the child."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.perf_counter()
+    told = safe.in_child("geodata.ortho.lay:lay", lay.plain(job), str(target), about=job.image.name)
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    with rasterio.open(target) as dataset:
+        off = l1a.found_marks(dataset.read(1), dataset.transform, world)
+    rows, columns = told["shape"]
+    rms = float(np.sqrt((off**2).sum(axis=1).mean()))
+    print(f"{'tied' if told['ties'] else 'untied':<7} {rows} × {columns} × {job.image.bands}: marks off {rms:.2f} m"
+          f" ({rms / world.gsd:.2f} px); wall {wall:.1f} s, CPU {cpu:.1f} s,"
+          f" {rows * columns / cpu / 1e6:.2f} Mpx per CPU second, peak {after.ru_maxrss / 1024:.0f} MB")  # fmt: skip
+    for tie in told["ties"]:
+        for part in ("before", "used", "checked"):
+            print(f"        {tie['model']} {part}: {tie[part]}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=6000)
+    parser.add_argument("--bands", type=int, default=1)
+    parser.add_argument("--reference-m", type=float, default=2.0, help="pixel size of the reference")
+    parser.add_argument("--noise", type=float, default=0.0, help="of the reference, as a share of its range")
+    said = parser.parse_args()
+    world = Wide(size=said.size)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        image = delivered(world, folder / "image.tiff", said.bands)
+        dem = Dem(l1a.dem(world, folder / "dem.tif"), "orthometric", l1a.GEOID_M)
+        opens = {"path": str(reference(world, folder / "reference.tif", said.reference_m, said.noise))}
+        picture = lay.Picture(str(image), image.name, l1a.rpc(world), said.bands, 0)
+        for tied_to in (None, opens):
+            job = lay.Job(picture, None, dem, tied_to, None, "uint16", 0, 1.5)
+            laid(job, folder / "laid.tif", world)
+
+
+if __name__ == "__main__":
+    main()
