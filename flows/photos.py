@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from flows.settings import Workspace
-from geodata import aerial, atomic, drone
+from geodata import aerial, atomic, drone, relief
 from geodata.aerial import Aerial
-from geodata.errors import EmptyData, InputError, UnreadableFile
+from geodata.errors import EmptyData, InputError, MissingOption, UnreadableFile
 from geodata.photofile import words_of
 from geodata.words import tr
 from pipeline import flights
@@ -66,10 +66,14 @@ def add(
     cases: Sequence[str] = (),
     shot: str = "other",
     height_m: float | None = None,
-    ground: drone.Ground | None = None,
+    takeoff: tuple[float, float] | None = None,
+    dem: str | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Added:
     """Take photos in. cases: numbers that all of them are tied to; none = those that they show.
+
+    takeoff: (lon, lat) of the take-off point, from which on the terrain model ``dem`` (else that of the settings)
+    tells how high the ground lies; None = the ground is taken as flat.
 
     The same photos again change nothing, and are tied to what has been flagged since.
     Raises: InputError where a case is not there, or nothing could be kept.
@@ -78,7 +82,7 @@ def add(
         wanted = [ledger.case(number) for number in cases] or ledger.cases()
         added = Added()
         files = _files(paths, added)
-        _keep(office, files, added, height_m, ground, progress)
+        _keep(office, files, added, height_m, _relief(office, takeoff, dem), progress)
         _flights(office, added)
         _tie(ledger, added, wanted, by, shot, bool(cases))
     return added
@@ -135,12 +139,27 @@ def _walk(folder: Path, depth: int) -> Iterable[Path]:
             yield from _walk(path, depth - 1)
 
 
+Relief = Callable[[Sequence[tuple[float, float]]], drone.Ground | None]
+"""Of positions: how high the ground around them lies above the take-off point; None where it is taken as flat."""
+
+
+def _relief(office: Workspace, takeoff: tuple[float, float] | None, dem: str | None) -> Relief:
+    model = office.ground(dem=dem).dem
+    if takeoff is None:
+        if dem:
+            raise MissingOption("--dem: tells heights of the ground; say where the drone took off with --takeoff.")
+        return lambda places: None
+    if not model:
+        raise MissingOption("--takeoff: needs a terrain model; name one with --dem PATH or as dem in [imagery].")
+    return lambda places: relief.above(model, takeoff, places) if places else None
+
+
 def _keep(
     office: Workspace,
     files: Sequence[tuple[str, Path]],
     added: Added,
     height_m: float | None,
-    ground: drone.Ground | None,
+    around: Relief,
     progress: Callable[[float], None],
 ) -> None:
     store, stored = office.evidence, list[tuple[Path, Stored]]()
@@ -150,7 +169,9 @@ def _keep(
         except InputError as error:
             added.refused.append(str(error))
         progress((n + 1) / len(files) / 2)
-    read = aerial.read([one.path for _, one in stored], progress=lambda share: progress(0.5 + share / 2))
+    read = list(aerial.read([one.path for _, one in stored], progress=lambda share: progress(0.5 + share / 2)))
+    photos = [one.photo for one in read if isinstance(one, Aerial)]
+    ground = around([(p.lon, p.lat) for p in photos if p.lon is not None and p.lat is not None])
     for (path, one), told in zip(stored, read, strict=True):
         if isinstance(told, InputError):
             added.refused.append(str(type(told)(told.msgid, **{**told.fields, "path": path})))

@@ -12,6 +12,7 @@ import click
 from flows import settings
 from flows.cli import Group, case_words, emit, say
 from flows.cli.data import JSON
+from flows.cli.sorties import lonlat
 from flows.progress import step
 from geodata.days import BEIJING
 from geodata.errors import InputError
@@ -55,16 +56,23 @@ def _height(context: click.Context, parameter: click.Parameter, value: float | N
 @click.option("--shot", type=click.Choice(list(SHOT_NAMES)), default="other", help=tr("What kind of photo they are."))
 @click.option("--height-m", type=float, callback=_height, metavar="M",
               help=tr("Height above ground, for photos that tell none."))  # fmt: skip
+@click.option(
+    "--takeoff", callback=lonlat, metavar="LON,LAT", help=tr("Where the drone took off, for a terrain model.")
+)
+@click.option("--dem", metavar="PATH", help=tr("Terrain model (GeoTIFF); left out: that of the settings."))
 @JSON
 @click.pass_context
 def photo_add(context: click.Context, paths: tuple[Path, ...], who: str | None, cases: tuple[str, ...], shot: str,
-              height_m: float | None, as_json: bool) -> None:  # fmt: skip
+              height_m: float | None, takeoff: tuple[float, float] | None, dem: str | None,
+              as_json: bool) -> None:  # fmt: skip
     from flows import photos
 
     office = settings.find()
     by = case_words.actor(who) if who else None
     with step(tr("reading {count} paths of photos", count=len(paths))) as progress:
-        added = photos.add(office, paths, by, cases=cases, shot=shot, height_m=height_m, progress=progress)
+        added = photos.add(
+            office, paths, by, cases=cases, shot=shot, height_m=height_m, takeoff=takeoff, dem=dem, progress=progress
+        )
     found = photos.told(added)
     if as_json:
         emit(found)

@@ -35,15 +35,19 @@ def _positive(context: click.Context, parameter: click.Parameter, value: float) 
     return value
 
 
-def _home(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, float] | None:
+def lonlat(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, float] | None:
     if value is None:
         return None
     try:
         lon, lat = (float(part) for part in value.replace("，", ",").split(","))
     except ValueError:
-        raise InputError("--home {value}: write LON,LAT in degrees, as in 112.94,27.83.", value=value) from None
+        raise InputError(
+            "{option} {value}: write LON,LAT in degrees, as in 112.94,27.83.", option=parameter.opts[0], value=value
+        ) from None
     if not (-180 <= lon <= 180 and -90 < lat < 90):
-        raise InputError("--home {value}: write LON,LAT in degrees, as in 112.94,27.83.", value=value)
+        raise InputError(
+            "{option} {value}: write LON,LAT in degrees, as in 112.94,27.83.", option=parameter.opts[0], value=value
+        )
     return lon, lat
 
 
@@ -80,7 +84,7 @@ def _reserve(context: click.Context, parameter: click.Parameter, value: float) -
 @click.option("--no-fly", type=click.Path(path_type=Path), help=tr("A file of polygons that are kept off."))
 @click.option("--clearance-m", type=float, default=30.0, show_default=True, callback=_positive,
               help=tr("How far they are kept off."))  # fmt: skip
-@click.option("--home", callback=_home, metavar="LON,LAT", help=tr("Where all sorties take off and land."))
+@click.option("--home", callback=lonlat, metavar="LON,LAT", help=tr("Where all sorties take off and land."))
 @click.option("--drone", type=click.Choice(list(DRONES)), default="m3e", show_default=True,
               help=tr("Which aircraft of DJI the files are for."))  # fmt: skip
 @click.option(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import rasterio
 
 from flows import settings
-from tests.flows.an_office import FIRST, lonlat, square
+from tests.flows.an_office import EAST, FIRST, NORTH, ZONE, lonlat, square
 from tests.geodata.photos import at, photo, xmp
 
 POSE = ('GimbalYawDegree="+0.0"', 'GimbalPitchDegree="-90.0"', 'GimbalRollDegree="0.0"', 'RelativeAltitude="+100.0"',
@@ -126,3 +128,26 @@ def test_what_is_no_photo_is_named_and_stops_no_other(run: Any, office: Path, ca
     assert "cut.jpg" in done.json["refused"][2]
     assert run("photo", "add", card, "--height-m", "-5").code == 2
     assert run("photo", "add", card, "--case", "430321-2026-09999", *INSPECTOR).code == 2
+
+
+def test_a_terrain_model_makes_the_footprint_what_it_is(run: Any, office: Path, card: Path, tmp_path: Path) -> None:
+    """The west of the land lies 60 m high, the east 80 m: taken off in the west, 80 of 100 m remain over the case."""
+    heights = np.full((60, 60), 60, np.float32)
+    heights[:, 25:] = 80
+    file = tmp_path / "dem.tif"
+    grid = rasterio.Affine(40, 0, EAST - 400, 0, -40, NORTH + 1400)
+    shape = {"width": 60, "height": 60, "count": 1, "dtype": "float32"}
+    with rasterio.open(file, "w", driver="GTiff", crs=ZONE, transform=grid, **shape) as out:
+        out.write(heights[None])
+    west = lonlat(square(100, 150, 2).centroid)
+    place = f"{west.x},{west.y}"
+    done = run("photo", "add", card, "--takeoff", place, "--dem", file, *INSPECTOR, "--json")
+    assert done.code == 0, done.err
+    by_name = {row["name"]: row for row in done.json["photos"]}
+    assert by_name["DJI_0001.JPG"]["height_m"] == pytest.approx(80, abs=0.01)
+    assert by_name["DJI_0003.JPG"]["height_m"] == pytest.approx(100, abs=0.01)
+    assert any("20.0 m above the take-off point" in text["en"] for text in by_name["DJI_0001.JPG"]["words"])
+    for wrong in (("--takeoff", place), ("--dem", file), ("--takeoff", "10,10", "--dem", file), ("--takeoff", "here")):
+        refused = run("photo", "add", card, *INSPECTOR, *wrong)
+        assert refused.code == 2
+        assert len(refused.err.strip().splitlines()) == 1
