@@ -21,6 +21,12 @@ from geodata import crs as crss
 from geodata.errors import CRSMissing, InputError, MissingOption, UnreadableFile
 from geodata.words import Text, both
 
+DARK_DB = -30.0
+"""Border noise of Sentinel-1 is darker than this in every polarisation; its noise floor on land is −22 dB and above."""
+OF_DB = 0.02
+"""Share of values below 0 from which on they are dB; resampling of linear values may leave a few."""
+OFFSET_SINCE = datetime(2022, 1, 25, tzinfo=UTC)
+"""First day of processing baseline 04.00 of Sentinel-2."""
 WIDER = {"int8": "int16", "uint32": "float32", "int32": "float32", "float64": "float32"}
 """Types that are stored as another; integers beyond 2^24 lose their last digits."""
 
@@ -42,7 +48,8 @@ class Plan:
 
     geobox: as stored, north up. indexes: numbers in the file of ``bands``. mask: number of the alpha
     band, "mask" for a mask beside the bands, None. quality_index: number of the quality band in the
-    same file. south_up: the file begins at its southern edge.
+    same file. south_up: the file begins at its southern edge. border: a radar image's pixels at its
+    edges are noise below this.
     """
 
     platform: str
@@ -60,6 +67,7 @@ class Plan:
     quality_codes: str | None
     south_up: bool
     warnings: tuple[Text, ...]
+    border: float | None = None
 
     @property
     def recipe(self) -> dict[str, Any]:
@@ -73,6 +81,7 @@ class Plan:
             "nodata": self.nodata,
             "mask": self.mask,
             "south_up": self.south_up,
+            "border": self.border,
             "quality_index": self.quality_index,
             "quality_codes": self.quality_codes,
             "quality_dtype": "uint16" if self.quality_codes in ("qa_pixel", "qa60") else "uint8",
@@ -99,6 +108,14 @@ def plan(
     codes = _quality(header, platform, found, quality, notes)
     scale, offset = _calibration(path, header, said, platform, tags, list(found.bands))
     dtype, nodata = _values(header, found.mask, notes)
+    border = _radar(header, tuple(found.bands.values()), notes)
+    if _may_hold_an_offset(platform, acquired_at, dtype, (scale, offset)):
+        notes.append(
+            both(
+                "values may hold the offset of Sentinel-2 from processing baseline 04.00; if they do, add the file with"
+                " --offset -1000."
+            )
+        )
     return Plan(
         platform=platform,
         acquired_at=acquired_at,
@@ -115,6 +132,7 @@ def plan(
         quality_codes=codes,
         south_up=south_up,
         warnings=tuple(notes),
+        border=border,
     )
 
 
@@ -128,6 +146,12 @@ def placed(path: str, header: Mapping[str, Any], said: Said, notes: list[Text]) 
         if header["rpcs"] or header["gcps"]:
             raise UnreadableFile(
                 "{path}: is not yet projected (it has only control points or RPC); orthorectify it first.", path=path
+            )
+        if header["driver"] == "JPEG":
+            raise CRSMissing(
+                "{path}: does not say where it lies; photos go in with “gengxun photo add”, scenes have a georeference"
+                " (GeoTIFF).",
+                path=path,
             )
         raise CRSMissing("{path}: does not say where it lies; add an image with georeference (GeoTIFF).", path=path)
     height, width = header["height"], header["width"]
@@ -300,6 +324,30 @@ def _calibration(
         scales[0] if len(set(scales)) == 1 else scales,
         offsets[0] if len(set(offsets)) == 1 else offsets,
     )
+
+
+def _may_hold_an_offset(platform: str, at: datetime, dtype: str, calibration: tuple[Any, Any]) -> bool:
+    """Whether these are counts of Sentinel-2 of a time since which products have an offset, of which nothing tells."""
+    raw = calibration == (1.0, 0.0) and dtype != "float32"
+    return platform.startswith("sentinel-2") and raw and at >= OFFSET_SINCE
+
+
+def _radar(header: Mapping[str, Any], bands: tuple[str, ...], notes: list[Text]) -> float | None:
+    """What the values of a radar image are is noted; the value below which a pixel at its edge is noise, None where
+    there is none such. Linear backscatter is never below 0; in dB that of land is."""
+    if not set(bands) & set(sensors.RADAR):
+        return None
+    share = header.get("below_zero")
+    if share is None:
+        notes.append(both("radar: values are counts that are not calibrated."))
+        return None
+    if not set(bands) <= set(sensors.RADAR):
+        return None
+    if share > OF_DB:
+        notes.append(both("radar: values are backscatter in dB; noise at the border is left out."))
+        return DARK_DB
+    notes.append(both("radar: values are linear backscatter; noise at the border is left out."))
+    return float(10 ** (DARK_DB / 10))
 
 
 def _values(header: Mapping[str, Any], mask: int | str | None, notes: list[Text]) -> tuple[str, float | None]:

@@ -121,7 +121,8 @@ def describe(path: str | os.PathLike[str], *, codes: bool = False) -> dict[str, 
     Keys: driver, width, height, count, dtype, crs (WKT or None), transform (a b c d e f),
     georeferenced, gcps, rpcs, rpc (its tags), nodata, mask ("none", "nodata", "alpha", "mask"), descriptions,
     colors, tags, band_tags, scales, offsets; samples {band number: values present} of bands that
-    look like quality or alpha (``codes``: of every band); block, size_bytes.
+    look like quality or alpha (``codes``: of every band); below_zero: share of values below 0 in a
+    radar image of floats, else None; block, size_bytes.
 
     Raises: UnreadableFile, EmptyData.
     """
@@ -137,6 +138,7 @@ def describe_here(path: str, codes: bool = False) -> dict[str, Any]:
             for number, (text, color) in enumerate(zip(found["descriptions"], found["colors"], strict=True), start=1)
             if color == "alpha" or codes or sensors.meaning(text, None).kind in ("quality", "alpha")
         }
+        found["below_zero"] = _below_zero(dataset, found)
     return found
 
 
@@ -184,6 +186,23 @@ def _mask(dataset: DatasetReader) -> str:
     if MaskFlags.nodata in flags:
         return "nodata"
     return "mask" if MaskFlags.per_dataset in flags else "none"
+
+
+def _below_zero(dataset: DatasetReader, found: dict[str, Any]) -> float | None:
+    number = next(
+        (
+            n
+            for n, text in enumerate(found["descriptions"], start=1)
+            if sensors.meaning(text, None).name in sensors.RADAR
+        ),
+        0,
+    )
+    if number == 0 or dataset.dtypes[0] != "float32":
+        return None
+    shape = (min(SAMPLE, dataset.height), min(SAMPLE, dataset.width))
+    sample = dataset.read(number, out_shape=shape, resampling=Resampling.nearest)
+    seen = sample[np.isfinite(sample) & (sample != 0) & (sample != (found["nodata"] or 0))]
+    return float((seen < 0).mean()) if seen.size else None
 
 
 def _values_present(dataset: DatasetReader, number: int) -> list[int]:

@@ -225,14 +225,12 @@ _ALIASES = {
     "pan": ("panchromatic", "全色"),
     "cirrus": (),
     "water_vapour": ("watervapour", "watervapor"),
-    "vv": (),
-    "vh": (),
-    "hh": (),
-    "hv": (),
 }
 _KNOWN = {alias: name for name, aliases in _ALIASES.items() for alias in (name.replace("_", ""), *aliases)}
 _AUXILIARY = re.compile(r"^(aot|wvp|tci.*|msk.*|qa10|qa20|cld|clp|snw|.*prob.*|.*azimuth.*|.*zenith.*|.*angle.*)$")
 _AUTOMATIC = re.compile(r"^(band|layer|gray|grey|undefined|channel|波段|图层|第)?\d*(波段)?$")
+RADAR = ("vv", "vh", "hh", "hv")
+_RADAR = re.compile(r"^(?:sigma0|gamma0|beta0|s1)?(vv|vh|hh|hv)(?:db|lin|linear)?$")
 _NUMBERED = re.compile(r"^(?:sr|toa|st)?_?b(?:and)?[ _]?0*(\d{1,2})(a?)(?![0-9a-z])", re.IGNORECASE)
 
 
@@ -260,6 +258,8 @@ def meaning(description: str | None, platform: str | None) -> Meaning:
         return Meaning("alpha")
     if _AUXILIARY.match(plain):
         return Meaning("auxiliary", text)
+    if radar := _RADAR.match(plain):
+        return Meaning("band", radar[1])
     if plain in _KNOWN:
         return Meaning("band", _KNOWN[plain])
     if numbered := _NUMBERED.match(text):

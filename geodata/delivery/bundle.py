@@ -16,8 +16,6 @@ IMAGES = (".tif", ".tiff", ".jp2")
 PACKED = (".tar.gz", ".tgz", ".tar", ".zip")
 BEGINNING = 16
 """Characters that the names of one delivery's files have in common, at least."""
-RADAR = re.compile(r"(?<![a-z0-9])S1[A-D]_(?:IW|EW|SM|S\d)_", re.IGNORECASE)
-"""In names of Sentinel-1, whose images tell what they are by themselves."""
 TELLING = (".xml", ".rpb", "_mtl.txt", "_mtl.json", "_rpc.txt", ".json", ".safe")
 """Ends of names of files that tell what the images beside them are."""
 
@@ -51,7 +49,7 @@ def bundle(about: str, path: Path) -> Bundle | None:
         return Bundle(about, product, _walk(about, product, MAX_DEPTH), path)
     files = _siblings(path)
     telling = [file for file in files if file.name.lower().endswith(TELLING) and not file.name.endswith(".aux.xml")]
-    return Bundle(about, path.parent, files, path) if telling or RADAR.search(path.name) else None
+    return Bundle(about, path.parent, files, path) if telling else None
 
 
 def _siblings(path: Path) -> tuple[Path, ...]:

@@ -61,9 +61,8 @@ class Delivery:
     them in the file's order. products: every image of the satellite, for those that come in several (the scene is
     made of the first multispectral one). bits: depth of raw counts. counts: how many make reflectance 1, of
     Sentinel-2; 0 of others. offset_unknown: the processing baseline of one whose metadata do not list the offset that
-    it puts to values. quality: a file with codes of the table ``quality_codes``. border: a radar image's pixels at
-    its edges are noise below this. metadata, quicklooks: files that are kept beside the scene. headers: {file: header
-    as of ``imagefile.describe``}.
+    it puts to values. quality: a file with codes of the table ``quality_codes``. metadata, quicklooks: files that are
+    kept beside the scene. headers: {file: header as of ``imagefile.describe``}.
     """
 
     name: str
@@ -79,7 +78,6 @@ class Delivery:
     nodata: float | None = None
     quality: Path | None = None
     quality_codes: str | None = None
-    border: float | None = None
     metadata: tuple[Path, ...] = ()
     quicklooks: tuple[Path, ...] = ()
     notes: tuple[Text, ...] = ()

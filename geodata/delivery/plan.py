@@ -148,7 +148,6 @@ def _beside(delivery: Delivery, sources: tuple[Source, ...], found: identify.Pla
     """The part of the recipe that names other files than the first: more bands, quality."""
     recipe: dict[str, Any] = {
         "source": str(sources[0].file),
-        "border": delivery.border,
         "others": [_laid(delivery, source, found) for source in sources[1:]],
     }
     if delivery.quality is not None:

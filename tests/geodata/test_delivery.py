@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from geodata import limits
+from geodata import identify, imagefile, limits
 from geodata.catalog import Catalog
 from geodata.delivery import archive, mirror, xmlfile
 from geodata.delivery.clock import acquired
@@ -61,8 +61,12 @@ class Stored:
 
 def stored(path: Path, **said: Any) -> Stored:
     """What ``Catalog.add_scene`` does in its children, here."""
-    found = restored(look("it", str(path)))
-    told, recipe = plan("it", found, Said(**said))
+    found = look("it", str(path))
+    if found is None:
+        told = identify.plan(str(path), imagefile.describe_here(str(path)), Said(**said))
+        recipe = told.recipe | {"source": str(path)}
+    else:
+        told, recipe = plan("it", restored(found), Said(**said))
     folder = path.parent / f"stored-{uuid.uuid4().hex}"
     folder.mkdir()
     convert(recipe["source"], str(folder), recipe)
@@ -308,6 +312,18 @@ def test_radar_is_told_as_db_or_linear_and_its_border_noise_is_left_out(tmp_path
     assert raster.valid.sum() == 38 * 35  # two rows not observed, five columns of noise
     assert raster.values[:, 10, 10].tolist() == pytest.approx(expected)
     assert ("dB" if decibel else "linear") in found.words
+
+
+def test_counts_of_sentinel2_of_which_nothing_tells_are_warned_of_and_corrected_when_told(tmp_path):
+    names = ("B2", "B3", "B4", "B8")
+    path = made.write(tmp_path / "20240501T031539_20240501T032500_T49RFL.tif", made.counts(4) + 1000, names=names)
+    assert "--offset -1000" in stored(path).words
+    told = stored(path, offset=-1000)
+    assert told.first == [0.01, 0.02, 0.03, 0.04]
+    assert "--offset -1000" not in told.words
+    tags = {"EARTHSEARCH_BOA_OFFSET_APPLIED": "true", "QUANTIFICATION_VALUE": "10000", "BOA_ADD_OFFSET_B02": "-1000"}
+    made.write(path, made.counts(4), names=names, tags=tags)
+    assert stored(path).first == [0.01, 0.02, 0.03, 0.04]
 
 
 def test_radar_in_its_own_geometry_is_refused(tmp_path):
