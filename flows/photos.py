@@ -20,6 +20,7 @@ from geodata.aerial import Aerial
 from geodata.errors import EmptyData, InputError, MissingOption, UnreadableFile
 from geodata.photofile import words_of
 from geodata.words import tr
+from maps import flight_map
 from pipeline import flights
 from pipeline.cases.case import Case, Part, StepRefused
 from pipeline.cases.events import Actor, Kind
@@ -279,3 +280,24 @@ def covered(flight: Flight, cases: Iterable[Case]) -> list[dict[str, Any]]:
 def photos_of(office: Workspace) -> list[dict[str, Any]]:
     """Every photo of every flight, by flight and time."""
     return [{"flight": flight.id, **row(one)} for flight in held(office) for one in flight.frames]
+
+
+def write_map(office: Workspace, id: str, out: Path, lang: str) -> None:
+    """The flight ``id`` as one HTML file. Raises: InputError where it is not held, or ``out`` cannot be written."""
+    known = {flight.id: flight for flight in held(office)}
+    if id not in known:
+        raise InputError("{id}: there is no such flight; see gengxun photo flights.", id=id)
+    flight = known[id]
+    with office.ledger as ledger:
+        cases = ledger.cases()
+    rows = covered(flight, cases)
+    parts = {(c.number, p.id): p.geometry for c in cases for p in c.parts}
+    patches = {f"{r['case']}_{r['part']}": parts[r["case"], r["part"]] for r in rows}
+    page = flight_map.render(
+        {**flights.summary(flight), "cases": rows}, [vars(f) for f in flight.frames], patches, lang
+    )
+    try:
+        atomic.write_bytes(out, page.encode())
+    except OSError as error:
+        raise InputError("--out {path}: cannot be written to ({why}); name another file.", path=out,
+                         why=error.strerror) from None  # fmt: skip

@@ -159,3 +159,13 @@ def photo_flights(as_json: bool) -> None:
         click.echo(flight_line(row))
         for tie in row["cases"]:
             click.echo("  " + _tie(tie))
+
+
+@photo.command("map", help=tr("One flight as one HTML file that opens offline: what each photo shows, and the cases."))
+@click.argument("flight", metavar="FLIGHT")
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help=tr("The file to write."))
+def photo_map(flight: str, out: Path) -> None:
+    from flows import photos
+
+    photos.write_map(settings.find(), flight, out, language())
+    click.echo(str(out))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 import rasterio
 
 from flows import settings
+from maps.assets import outside_references
 from tests.flows.an_office import EAST, FIRST, NORTH, ZONE, lonlat, square
 from tests.geodata.photos import at, photo, xmp
 
@@ -151,3 +154,19 @@ def test_a_terrain_model_makes_the_footprint_what_it_is(run: Any, office: Path, 
         refused = run("photo", "add", card, *INSPECTOR, *wrong)
         assert refused.code == 2
         assert len(refused.err.strip().splitlines()) == 1
+
+
+def test_a_flight_is_one_page_that_opens_offline(run: Any, office: Path, card: Path, tmp_path: Path) -> None:
+    (card / "DJI_0001.JPG").rename(card / "<b>x.JPG")
+    run("photo", "add", card, *INSPECTOR)
+    (flight,) = run("photo", "flights", "--json").json
+    done = run("photo", "map", flight["id"], "--out", tmp_path / "flight.html")
+    assert done.code == 0, done.err
+    page = (tmp_path / "flight.html").read_text(encoding="utf-8")
+    assert set(outside_references(page)) <= {"https://leafletjs.com"}  # in a text of Leaflet's that is not shown
+    assert "&lt;b&gt;x.JPG" in page
+    assert "<b>x.JPG" not in page
+    drawn = [json.loads(text) for text in re.findall(r"gx_flight_\d+_add\((\{.*?\})\);", page)]
+    assert sorted(len(layer["features"]) for layer in drawn) == [1, 3]  # the patch, three footprints
+    assert f"{FIRST}</b> 100 % of it shown by 2 photos" in page
+    assert run("photo", "map", "nowhere", "--out", tmp_path / "x.html").code == 2
