@@ -37,6 +37,12 @@ def roles(
 ) -> Roles:
     """``header``: of ``imagefile.describe``; said: ``--bands``. Raises: MissingOption, InputError."""
     described = [_described(n, text) for n, text in enumerate(header["descriptions"], start=1)]
+    if said is None and sum(labels.parse_time(text or "") is not None for text in described) > 1:
+        raise InputError(
+            "{path}: its bands are of several days ({first} …), a scene is of one; add an image of each day.",
+            path=path,
+            first=described[0] or "",
+        )
     all_told = said is not None and len(said) == len(described)
     alpha = None if all_told else _alpha(path, header, described)
     texts = described

@@ -28,7 +28,7 @@ from geodata.delivery import archive, kept, recognise
 from geodata.delivery.model import Delivery
 from geodata.delivery.plan import files_used, plan
 from geodata.digest import sha256
-from geodata.errors import EmptyData, InputError, InUse, NoOverlap, UnreadableFile, WorkError
+from geodata.errors import EmptyData, GengXunError, InputError, InUse, NoOverlap, UnreadableFile, WorkError
 from geodata.filepixels import FilePixels
 from geodata.ortho import Ground, intake
 from geodata.scene import Scene
@@ -198,7 +198,13 @@ class Catalog:
             return
         with self._aside() as folder:
             archive.unpacked(about, path, folder, lambda share: tell(0.1 * share))
-            yield folder
+            try:
+                yield folder
+            except GengXunError as error:  # told of as the user knows it
+                shown = error.fields.get("path")
+                if isinstance(shown, str | Path) and Path(shown).is_relative_to(folder):
+                    error.fields["path"] = f"{about}: {Path(shown).relative_to(folder)}"
+                raise
 
     @contextmanager
     def _aside(self) -> Iterator[Path]:

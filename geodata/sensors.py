@@ -208,9 +208,9 @@ PLATFORMS: Mapping[str, Platform] = {
 }
 
 _ALIASES = {
-    "blue": ("b", "蓝", "蓝波段"),
-    "green": ("g", "绿", "绿波段"),
-    "red": ("r", "红", "红波段"),
+    "blue": ("b", "visblue", "蓝", "蓝波段"),
+    "green": ("g", "visgreen", "绿", "绿波段"),
+    "red": ("r", "visred", "红", "红波段"),
     "nir": ("n", "nir1", "nearinfrared", "nir08m", "近红外"),
     "nir2": ("nir08", "nirnarrow", "narrownir"),
     "rededge1": ("rededge", "re", "re1", "红边", "红边1"),
@@ -230,7 +230,7 @@ _KNOWN = {alias: name for name, aliases in _ALIASES.items() for alias in (name.r
 _AUXILIARY = re.compile(r"^(aot|wvp|tci.*|msk.*|qa10|qa20|cld|clp|snw|.*prob.*|.*azimuth.*|.*zenith.*|.*angle.*)$")
 _AUTOMATIC = re.compile(r"^(band|layer|gray|grey|undefined|channel|波段|图层|第)?\d*(波段)?$")
 RADAR = ("vv", "vh", "hh", "hv")
-_RADAR = re.compile(r"^(?:sigma0|gamma0|beta0|s1)?(vv|vh|hh|hv)(?:db|lin|linear)?$")
+_RADAR = re.compile(r"^(?:s1)?(?:sigma0|gamma0|beta0)?(vv|vh|hh|hv)(?:db|lin|linear)?$")
 _NUMBERED = re.compile(r"^(?:sr|toa|st)?_?b(?:and)?[ _]?0*(\d{1,2})(a?)(?![0-9a-z])", re.IGNORECASE)
 
 

@@ -354,6 +354,14 @@ def test_a_folder_of_two_deliveries_or_of_unknown_images_is_refused_and_one_imag
         look("it", str(tmp_path / "plain"))
 
 
+def test_a_series_of_days_in_one_file_is_no_scene(tmp_path):
+    names = ("2024-05-01T10:00:08", "2024-05-11T10:00:09", "2024-05-21T10:07:28")
+    path = made.write(tmp_path / "S2A_ndvi.tif", made.counts(3), names=names)
+    with pytest.raises(InputError) as told:
+        stored(path, acquired="2024-05-01")
+    assert "of several days" in told.value.msgid
+
+
 def test_links_in_a_folder_are_not_followed(tmp_path):
     made.write(tmp_path / "GF2_20240501.tif", made.counts(4), names=BGRN)
     (tmp_path / "linked").mkdir()
@@ -427,6 +435,16 @@ def test_numbers_and_sizes_are_limited_whatever_the_archive_claims(tmp_path, tig
     (tmp_path / "c").mkdir()
     twice = tar_of(tmp_path / "c" / "twice.tar", ("a.tif", FILE, b"1"), ("./a.tif", FILE, b"2"))
     assert "twice" in refused(twice)
+
+
+def test_a_damaged_image_in_an_archive_is_named_as_the_user_knows_it(tmp_path, catalog):
+    home = made.gf2(tmp_path)
+    next(home.glob("*-MSS1.tiff")).write_bytes(b"II*\x00 no image")
+    packed = made.zipped(home)
+    with pytest.raises(UnreadableFile) as told:
+        catalog.add_scene(packed)
+    assert str(told.value).startswith(f"{packed}: {home.name}")
+    assert not list((tmp_path / "catalog" / "scenes").iterdir())
 
 
 def test_a_damaged_or_locked_archive_is_said_to_be_so(tmp_path):
