@@ -22,7 +22,7 @@ Columns = Mapping[str, Sequence[Any] | np.ndarray]
 
 class ReportFile:
     """Used as a context: rows are added to layers by name; at its end, if nothing failed, the file takes the place
-    of ``path``. crs: of all geometries. A layer has the columns of its first rows. rows: {layer: how many}.
+    of ``path``; without any rows there is none, an old one neither. crs: of all geometries. A layer has the columns of its first rows. rows: {layer: how many}.
 
     Raises: InputError for a name that is not .gpkg, or a folder that is not there.
     """
@@ -58,6 +58,8 @@ class ReportFile:
                     self._flush(layer)
                 if self._file.exists():
                     os.replace(self._file, self.path)
+                else:
+                    self.path.unlink(missing_ok=True)
         finally:
             self._folder.cleanup()
 

@@ -34,6 +34,7 @@ def sound(told):
 
 
 def test_a_sound_layer_has_no_findings(tmp_path):
+    (tmp_path / "report.gpkg").write_text("of last week")
     told = looked(Kind.FARMLAND, layer(tmp_path, net(6)), [], tmp_path / "report.gpkg")
     assert (sound(told), told.parcels) == ({}, 36)
     assert not (tmp_path / "report.gpkg").exists()
@@ -114,8 +115,10 @@ def test_parts_in_two_zones_are_seen_together(tmp_path):
     one = part(tmp_path, Kind.FARMLAND, [at(0, 0, 100, 100)], sha="a", BSM=["1"], DLBM=["0101"])
     shape = transform(np.array([at(90, 0, 200, 100)], object), "EPSG:4547", "EPSG:4546")
     two = part(tmp_path, Kind.FARMLAND, shape, sha="b", zone="EPSG:4546", BSM=["2"], DLBM=["0101"])
-    told = looked(Kind.FARMLAND, [one, two], [])
+    told = looked(Kind.FARMLAND, [one, two], [], tmp_path / "report.gpkg")
     assert sound(told) == {"overlap": 1}
+    frame = gpd.read_file(tmp_path / "report.gpkg", layer="overlap")
+    assert (frame.crs.to_epsg(), {frame.BSM[0], frame.BSM_2[0]}) == (4490, {"1", "2"})
     assert told.m2["overlap"] == pytest.approx(1_000, abs=0.05)
 
 
