@@ -12,6 +12,7 @@ from flows.cli.data import JSON, worded
 from flows.cli.told import shapefile_notes
 from flows.progress import step
 from geodata.editions import Editions
+from geodata.errors import GengXunError
 from geodata.layers import Kind, Layer, kind_
 from geodata.words import language, tr
 from pipeline.layerchange import Changed
@@ -126,8 +127,11 @@ def newer(editions: Editions, added: Layer) -> None:
         return
     from flows.layerchange import diff
 
-    with step(tr("comparing {a} with {b}", a=before, b=added.edition)) as progress:
-        told = diff(editions, added.kind, before, added.edition, progress=progress)
+    try:
+        with step(tr("comparing {a} with {b}", a=before, b=added.edition)) as progress:
+            told = diff(editions, added.kind, before, added.edition, progress=progress)
+    except GengXunError as error:  # the layer is in; what is wrong with the older one is another matter
+        return say(str(error))
     for line in summary(told, before, added.edition):
         click.echo(line)
 
