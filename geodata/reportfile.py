@@ -22,7 +22,8 @@ Columns = Mapping[str, Sequence[Any] | np.ndarray]
 
 class ReportFile:
     """Used as a context: rows are added to layers by name; at its end, if nothing failed, the file takes the place
-    of ``path``; without any rows there is none, an old one neither. crs: of all geometries. A layer has the columns of its first rows. rows: {layer: how many}.
+    of ``path``; without any rows there is none, an old one neither. crs: of all geometries. A layer has the columns
+    of its first rows. rows: {layer: how many}.
 
     Raises: InputError for a name that is not .gpkg, or a folder that is not there.
     """
