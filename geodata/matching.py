@@ -80,9 +80,9 @@ def added(parts: Iterable[Spectra]) -> Spectra:
     return cross, weights
 
 
-def peak(cross: Spectrum, weights: Spectrum) -> tuple[int, int] | None:
+def peak(cross: Spectrum, weights: Spectrum, alike_from: float = ALIKE) -> tuple[int, int] | None:
     """The shift (down, right) in whole pixels with the highest correlation, up to a quarter of the patch;
-    None where it does not stand out."""
+    None where it does not stand out, or is lower than ``alike_from``."""
     middle, reach = len(cross) // 2, len(cross) // 4
     near = slice(middle - reach, middle + reach + 1)
     alike, own = (fft.fftshift(fft.ifft2(spectrum).real)[near, near] for spectrum in (cross, weights))
@@ -92,7 +92,7 @@ def peak(cross: Spectrum, weights: Spectrum) -> tuple[int, int] | None:
         return None
     rows, columns = np.ogrid[: len(alike), : len(alike)]
     others = alike[np.hypot(rows - y, columns - x) > LOBE_PX]
-    if alike[y, x] < max(ALIKE, STANDS_OUT * float(others.max())):
+    if alike[y, x] < max(alike_from, STANDS_OUT * float(others.max())):
         return None
     return reach - int(y), reach - int(x)
 

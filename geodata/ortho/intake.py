@@ -117,7 +117,7 @@ def pair(about: str, delivery: Delivery, ground: Ground) -> tuple[Handed, Handed
 
 def as_laid(delivery: Delivery, target: Path, header: Mapping[str, Any], sharpened: bool) -> Delivery:
     """The delivery with its image at ``target``, on the ground."""
-    aside = delivery.pan if delivery.multispectral and not sharpened else None
+    aside = delivery.pan if delivery.pan != delivery.products[0] and not sharpened else None
     notes = (both("the panchromatic image {name} is left aside.", name=aside.name),) if aside else ()
     return replace(
         delivery,

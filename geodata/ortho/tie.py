@@ -139,7 +139,8 @@ def _coarse(image: Laid, reference: Reference) -> F64:
             found.append(spectra)
     if not found:
         raise _unlike(image)
-    common = matching.peak(*matching.added(found))
+    # of many places together the noise is low: that the peak stands out says enough, and the tie points tell after
+    common = matching.peak(*matching.added(found), 0.0)
     own = [common] if common else [peak for one in found if (peak := matching.peak(*one))]
     if not common and len(own) < 4:
         raise _unlike(image)

@@ -4,6 +4,11 @@ The computed scene of ``tests/geodata/l1a`` with its ground repeated: hills of 1
 15 m east and 9 m south; reference of another tone and season. Places of known marks are held against the truth.
 
     python -m tests.benchmarks.ortho [--size 6000] [--bands 4] [--reference-m 10] [--noise 0.1]
+    python -m tests.benchmarks.ortho --pairs ../shared/data
+
+``--pairs``: the same scanner over real ground, pictures of one place years apart (SZTAKI Szada, DSIFN, LEVIR-CD): the
+earlier is the ground that it sees, the later the reference. How far the tied camera is from the true one holds what
+the two pictures are apart themselves.
 """
 
 from __future__ import annotations
@@ -16,12 +21,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import rasterio
 from affine import Affine
 
 from geodata import safe
+from geodata.errors import InputError
 from geodata.ortho import Dem, lay
+from geodata.ortho.camera import Camera
+from geodata.ortho.laid import to_ground
 from tests.geodata import l1a
 
 TILE = l1a.World(size=800)
@@ -92,13 +101,68 @@ def laid(job: lay.Job, target: Path, world: Wide) -> None:
             print(f"        {tie['model']} {part}: {tie[part]}")
 
 
+@dataclass(frozen=True)
+class Pictured(l1a.World):
+    """The ground of a picture (y, x), mirrored beyond its edges."""
+
+    picture: Any = None
+
+    def ground(self, east: l1a.F64, north: l1a.F64) -> l1a.F64:
+        x, y = ((at / self.gsd - 0.5).astype(np.float32) for at in (east - l1a.WEST, l1a.TOP - north))
+        return cv2.remap(self.picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT).astype(float)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+def on_pictures(before: Path, after: Path, gsd: float, folder: Path) -> str:
+    """What tying gives, and how far the camera then is from the true one, RMS in pixels."""
+    one, two = (cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype(np.float32) / 255 for path in (before, after))
+    size = min(one.shape)
+    world = Pictured(size=size, gsd=gsd, hills_m=60, picture=one)
+    image = l1a.delivered(world, folder / "image.tiff", how="none")
+    other = l1a.reference(Pictured(size=size, gsd=gsd, hills_m=60, picture=two), folder / "reference.tif", gsd)
+    dem = Dem(l1a.dem(world, folder / "dem.tif"), "orthometric", l1a.GEOID_M)
+    rpc = l1a.rpc(world)
+    picture = lay.Picture(str(image), image.name, rpc, 1, 0)
+    job = lay.Job(picture, None, dem, {"path": str(other)}, None, "uint16", 0, 99.0)
+    try:
+        told = safe.in_child("geodata.ortho.lay:lay", lay.plain(job), str(folder / "laid.tif"), about=image.name)
+    except InputError as error:
+        return f"refused: {str(error).partition(': ')[2]}"
+    tie = told["ties"][0]
+    east, north = (part.ravel() for part in np.meshgrid(*(np.linspace(0.1, 0.9, 9) * size * gsd,) * 2))
+    east, north = l1a.WEST + east, l1a.TOP - north
+    height = world.height(east, north)
+    lon, lat = to_ground(l1a.CRS).transform(east, north)
+    seen = Camera(rpc, image.name, np.array(tie["correction"])).seen(lon, lat, height)
+    apart = np.hypot(*(a - b for a, b in zip(seen, world.seen(east, north, height), strict=True)))
+    used, checked = tie["used"], tie["checked"]
+    return (
+        f"lay {tie['before']['rmse_px']:.1f} px off; {tie['model']}, {used['points']} points {used['rmse_px']:.2f} px,"
+        f" {checked['points']} left out of the fit {checked['rmse_px']:.2f} px,"
+        f" {used['left_out']} + {checked['left_out']} outliers; the truth is {np.sqrt((apart**2).mean()):.2f} px away"
+    )
+
+
+def on_real_ground(data: Path) -> None:
+    for name, gsd in (("sztaki_szada_aerial", 1.5), ("dsifn_samples", 2.0), ("levir_cd_samples", 0.5)):
+        for before in sorted((data / name / "A").iterdir()):
+            [after] = (data / name / "B").glob(before.stem + ".*")
+            with tempfile.TemporaryDirectory() as folder:
+                print(f"{name} {before.stem}: {on_pictures(before, after, gsd, Path(folder))}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=6000)
     parser.add_argument("--bands", type=int, default=1)
     parser.add_argument("--reference-m", type=float, default=2.0, help="pixel size of the reference")
     parser.add_argument("--noise", type=float, default=0.0, help="of the reference, as a share of its range")
+    parser.add_argument("--pairs", type=Path, help="folder with the public pairs")
     said = parser.parse_args()
+    if said.pairs:
+        return on_real_ground(said.pairs)
     world = Wide(size=said.size)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

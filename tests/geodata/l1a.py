@@ -195,7 +195,7 @@ def reference(world: World, path: Path, gsd: float = 2.0) -> Path:
     east, north = np.meshgrid(WEST - margin + at, TOP + margin - at)
     one = world.ground(east, north)
     patchy = 0.85 + 0.15 * np.sign(np.sin(east / 97) * np.sin(north / 83))
-    values = np.stack([255 * (1 - 0.7 * one) * patchy, 200 * np.sqrt(one)]).clip(1, 255).astype(np.uint8)
+    values = np.stack([255 * (1 - 0.7 * one) * patchy, 200 * np.sqrt(one.clip(0))]).clip(1, 255).astype(np.uint8)
     return _written(path, values, Affine(gsd, 0, WEST - margin, 0, -gsd, TOP + margin), nodata=0)
 
 
