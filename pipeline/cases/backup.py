@@ -1,7 +1,7 @@
 """[io] A backup of all that cannot be made again, taken while others write; and the way back.
 
 One zip file: the ledger as it stood at one moment, the evidence, signed heads and public keys, the
-office's settings and law tables, accounts and field links of the portal. Scenes and layers are not in
+office's settings and law tables, drone flights, accounts and field links of the portal. Scenes and layers are not in
 it: they are delivered data, larger by far, and named in the ledger by id and edition. Private keys are
 not in it, ever; nor who is signed in.
 
@@ -9,7 +9,7 @@ not in it, ever; nor who is signed in.
     ledger.db                   from SQLite: the database
     events.jsonl                from a server: every event, all columns as stored
     portal.db                   where there are accounts
-    heads.jsonl, keys/…, gengxun.toml, law/…
+    heads.jsonl, keys/…, gengxun.toml, law/…, flights/…
     evidence/ab/<sha256>
 
 Heads and ``portal.db`` are read before the ledger and the evidence after it: so no head and no receipt
@@ -52,11 +52,13 @@ LEDGER = "ledger.db"
 PORTAL = "portal.db"
 EVENTS = "events.jsonl"
 ABOUT = "backup.json"
-KEPT = ("gengxun.toml", "heads.jsonl", "heads.lost-*.jsonl", "keys/*.pub", "keys/*.json", "law/*.toml")
+KEPT = ("gengxun.toml", "heads.jsonl", "heads.lost-*.jsonl", "keys/*.pub", "keys/*.json", "law/*.toml",
+        "flights/*.json")  # fmt: skip
 """What is kept of a workspace beside ledger and evidence."""
 MEMBER = re.compile(
     r"backup\.json|ledger\.db|portal\.db|events\.jsonl|gengxun\.toml|heads\.jsonl|heads\.lost-[0-9TZ]+\.jsonl"
     r"|keys/[0-9a-f]{20}\.(pub|json)|law/[^/\\:]{1,100}\.toml|evidence/[0-9a-f]{2}/[0-9a-f]{64}"
+    r"|flights/([0-9]{8}|undated)-[0-9a-f]{8}\.json"
 )
 """Names that a backup may hold; nothing else is ever written by ``restore``."""
 EMPTIED = {"leases": "DELETE FROM leases", "sessions": "DELETE FROM sessions"}

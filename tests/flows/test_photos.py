@@ -170,3 +170,11 @@ def test_a_flight_is_one_page_that_opens_offline(run: Any, office: Path, card: P
     assert sorted(len(layer["features"]) for layer in drawn) == [1, 3]  # the patch, three footprints
     assert f"{FIRST}</b> 100 % of it shown by 2 photos" in page
     assert run("photo", "map", "nowhere", "--out", tmp_path / "x.html").code == 2
+
+
+def test_flights_come_back_from_a_backup(run: Any, office: Path, card: Path, tmp_path: Path) -> None:
+    run("photo", "add", card, *INSPECTOR)
+    assert run("backup", tmp_path / "b.zip").code == 0
+    back = run("restore", tmp_path / "b.zip", tmp_path / "back")
+    assert back.code == 0, back.err
+    assert run("photo", "flights", "--json", cwd=tmp_path / "back").json == run("photo", "flights", "--json").json

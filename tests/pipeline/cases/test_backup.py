@@ -247,6 +247,7 @@ def test_a_disk_that_refuses_is_one_sentence_and_leaves_nothing(made, tmp_path):
 def test_every_file_that_is_kept_has_a_name_that_restore_takes():
     for pattern in KEPT:
         name = pattern.replace("heads.lost-*", "heads.lost-20261124T010203Z").replace("keys/*", "keys/" + "0a" * 10)
+        name = name.replace("flights/*", "flights/20261124-0a0a0a0a")
         assert MEMBER.fullmatch(name.replace("*", "office"))
     for wrong in ("catalog/x.tif", "evidence/ab/x", "law/a/b.toml", "ledger.db-wal", "/gengxun.toml", "keys/x.pub"):
         assert not MEMBER.fullmatch(wrong)
