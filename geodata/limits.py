@@ -65,7 +65,7 @@ def at_most(path: object, what: str, found: int, limit: int) -> None:
     """Raises: UnreadableFile where ``path`` has more of ``what`` (the name of a limit) than ``limit``."""
     if found > limit:
         raise UnreadableFile(
-            "{path}: has {found} {what}, more than the limit of {limit}; cut it up, or raise [limits] {what} in"
+            "{path}: {what} {found}, above the limit of {limit}; make it smaller, or raise [limits] {what} in"
             " gengxun.toml.",
             path=path,
             what=what,

@@ -30,7 +30,7 @@ def read_wkb(wkb: NDArray[np.object_]) -> tuple[NDArray[np.object_], dict[str, i
     is None and counted. Rings that are not closed are closed."""
     counts: dict[str, int] = {}
     missing = np.array([w is None for w in wkb], bool)
-    found = _from_wkb(wkb)
+    found = from_wkb(wkb)
     for reason, which in (
         ("null_geometry", missing),
         ("unreadable_geometry", shapely.is_missing(found) & ~missing),
@@ -50,13 +50,14 @@ def _flatten(geometries: NDArray[np.object_], counts: dict[str, int]) -> None:
         geometries[high] = shapely.force_2d(geometries[high])
 
 
-def _from_wkb(wkb: NDArray[np.object_]) -> NDArray[np.object_]:
+def from_wkb(wkb: NDArray[np.object_]) -> NDArray[np.object_]:
+    """(n,) WKB → geometries, None for what cannot be read."""
     try:
         return shapely.from_wkb(wkb, on_invalid="fix")
     except NotImplementedError:  # one of them is curved: find which
         if len(wkb) == 1:
             return np.array([None], object)
-        return np.concatenate([_from_wkb(wkb[: len(wkb) // 2]), _from_wkb(wkb[len(wkb) // 2 :])])
+        return np.concatenate([from_wkb(wkb[: len(wkb) // 2]), from_wkb(wkb[len(wkb) // 2 :])])
 
 
 def repair(geometries: NDArray[np.object_]) -> Repaired:

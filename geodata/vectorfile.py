@@ -189,6 +189,7 @@ def describe_gdal(file: Path, driver: str) -> dict[str, Any]:
     elif driver == "GPKG":
         names = vectorguard.gpkg_tables(file)
     elif driver == "GeoJSON":
+        vectorguard.check_json(file)
         own_crs, said = vectorguard.geojson_crs(file)
     with _gdal(file) as pyogrio:
         found = [str(name) for name in pyogrio.list_layers(file)[:, 0]] if names is None else names
@@ -286,6 +287,8 @@ def read_gdal(
                     shapes = batch.column(geometry).cast(pa.binary())
                     if any(map(_is_curve, shapes.to_pylist())):
                         shapes = _straight(pyogrio, file, layer, rows, batch.num_rows)
+                    if driver == "GPKG":  # handed through as it stands there
+                        shapes = vectorguard.check_shapes(file, shapes)
                     arrays = [shapes]
                     arrays += [_tidied(batch.column(t), schema.field(o).type, encoding) for t, o in asked.items()]
                     writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))

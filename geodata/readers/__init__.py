@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from geodata import archive, vectorfile
+from geodata import archive, vectorfile, vectorguard
 from geodata.errors import GengXunError, UnreadableFile
 from geodata.readers import barejson, geoparquet, pointlist, records
 from geodata.words import Text, both
@@ -93,11 +93,14 @@ def describe(path: str, folder: str | None = None) -> dict[str, Any]:
     file = Path(path)
     driver = driver_of(file)
     if driver != "ZIP":
-        return _one(file, driver)
-    if folder is not None:
-        return _packed(file, Path(folder))
-    with tempfile.TemporaryDirectory(prefix="gengxun-") as own:
-        return _packed(file, Path(own))
+        told = _one(file, driver)
+    elif folder is not None:
+        told = _packed(file, Path(folder))
+    else:
+        with tempfile.TemporaryDirectory(prefix="gengxun-") as own:
+            told = _packed(file, Path(own))
+    vectorguard.check_told(file, told["layers"])
+    return told
 
 
 def _one(file: Path, driver: str) -> dict[str, Any]:
@@ -128,12 +131,21 @@ def read(
     if layer["member"]:
         archive.unpack(file, Path(folder), lambda name: _belongs(name, layer["member"]))
         file = Path(folder) / layer["member"]
+    rows = _written(file, driver, table, layer, columns, Path(target), progress)
+    vectorguard.check_rows(file, Path(target))
+    return rows
+
+
+def _written(
+    file: Path, driver: str, table: str, layer: dict[str, Any], columns: dict[str, str], target: Path,
+    progress: Progress | None,
+) -> int:  # fmt: skip
     if driver in _RECORDS:
-        return records.write(_source(file, driver), table, columns, Path(target), file)
+        return records.write(_source(file, driver), table, columns, target, file)
     if driver == "GeoParquet":
-        return geoparquet.write(file, columns, Path(target), layer["features"], progress)
+        return geoparquet.write(file, columns, target, layer["features"], progress)
     return vectorfile.read_gdal(
-        file, table, columns, target, driver=driver, encoding=layer["encoding"], expected=layer["features"],
+        file, table, columns, str(target), driver=driver, encoding=layer["encoding"], expected=layer["features"],
         progress=progress,
     )  # fmt: skip
 

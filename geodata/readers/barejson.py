@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from shapely.geometry.base import BaseGeometry
 
+from geodata import vectorguard
 from geodata.errors import UnreadableFile
 from geodata.readers.records import Record, Source, polygon_of_rings
 from geodata.words import both
@@ -32,6 +33,7 @@ def opened(path: Path) -> Source:
     """Raises: UnreadableFile."""
     if path.stat().st_size > MAX_BYTES:
         raise UnreadableFile("{path}: is larger than {mb} MB; cut it up.", path=path, mb=MAX_BYTES >> 20)
+    vectorguard.check_json(path)
     try:
         document = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:

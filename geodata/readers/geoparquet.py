@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
+from geodata import vectorguard
 from geodata.errors import EmptyData, UnreadableFile
 from geodata.repair import read_wkb
 
@@ -57,7 +58,7 @@ def write(path: Path, columns: Mapping[str, str], target: Path, expected: int, p
         )
         with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
             for batch in file.iter_batches(ROWS_A_BATCH, columns=[name, *columns]):
-                arrays = [pa.array(_wkb(batch.column(name)), pa.binary())]
+                arrays = [vectorguard.check_shapes(path, pa.array(_wkb(batch.column(name)), pa.binary()))]
                 arrays += [_tidied(batch.column(theirs), type_) for theirs, type_ in kept.items()]
                 writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
                 rows += batch.num_rows

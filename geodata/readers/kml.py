@@ -14,10 +14,11 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, iterparse
 from shapely.geometry.base import BaseGeometry
 
+from geodata import limits
 from geodata.errors import UnreadableFile
 from geodata.readers.records import MAX_COLUMNS, Record, Source, polygon
 
-MAX_DEPTH, MAX_TEXT = 64, 4000
+MAX_TEXT = 4000
 _RECODED = 200 << 20  # bytes of a file in GBK, which is decoded as a whole
 _GBK = re.compile(rb"""^\s*<\?xml[^>]*encoding\s*=\s*["'](gb[k\d_-]+)["'][^>]*\?>""", re.IGNORECASE)
 _SHAPES = ("Point", "LineString", "LinearRing", "Polygon", "MultiGeometry")
@@ -61,8 +62,7 @@ def _placemarks(stream: IO[bytes], path: Path) -> Iterator[Record]:
         if event == "start":
             open_.append(element)
             inside += tag == "Placemark"
-            if len(open_) > MAX_DEPTH:
-                raise UnreadableFile("{path}: its elements are nested too deeply; export it again.", path=path)
+            limits.at_most(path, "nesting", len(open_), limits.current().nesting)
             continue
         open_.pop()
         inside -= tag == "Placemark"

@@ -255,7 +255,7 @@ def test_a_kmz_is_a_packed_kml(tmp_path):
     [
         ('<!DOCTYPE kml [<!ENTITY x SYSTEM "file:///etc/passwd">]><kml><name>&x;</name></kml>', "entities"),
         ("<kml><Document><Placemark>", "cannot be read"),
-        ("<kml>" + "<Folder>" * 100 + "</Folder>" * 100 + "</kml>", "nested too deeply"),
+        ("<kml>" + "<Folder>" * 100 + "</Folder>" * 100 + "</kml>", "nesting 65, above the limit of 64"),
     ],
 )
 def test_kml_that_would_do_harm_is_refused(tmp_path, text, word):
