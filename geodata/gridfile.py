@@ -31,6 +31,8 @@ from geodata.scene import ROI
 BLOCK = 512
 CHUNK_BYTES = 48 * 1024 * 1024
 """Pixels held at once while converting."""
+NEAR = 256
+"""Rows for which the nearest pixels of another grid are looked up at once."""
 
 
 class GridWriter:
@@ -169,6 +171,7 @@ def _stage(
         out.descriptions = tuple(plan["bands"])
         quality = _QualityStage(quality_stage, grid, plan, dataset) if codes else None
         others = [_Other(other) for other in plan.get("others", ())]
+        imagefile.room_for(sum(_block_row(opened) for opened in (dataset, *(other.data for other in others))))
         for rows in _chunks(dataset, len(plan["bands"])):
             raw, valid = _strip(dataset, plan, rows, [other.read(grid, rows) for other in others])
             place = rows if not plan["south_up"] else slice(dataset.height - rows.stop, dataset.height - rows.start)
@@ -223,34 +226,42 @@ def _opaque(dataset: DatasetReader, mask: int | str, rows: slice) -> NDArray[np.
     return dataset.read_masks(1, window=((rows.start, rows.stop), (0, dataset.width))) > 0
 
 
+def _block_row(dataset: DatasetReader) -> int:
+    """Bytes of one row of blocks of all bands: what is decoded at least to read a row."""
+    return dataset.width * dataset.block_shapes[0][0] * dataset.count * np.dtype(dataset.dtypes[0]).itemsize
+
+
 class _Other:
     """Another file, read where the rows of the image's grid lie; its own pixels, the nearest to each."""
 
     def __init__(self, plan: Mapping[str, Any]) -> None:
         """plan: path, indexes, transform, crs; fill: the value outside of it."""
-        self._data = imagefile.opened(plan["path"])
+        self.data = imagefile.opened(plan["path"])
         self._indexes, self._fill = list(plan["indexes"]), plan.get("fill", 0)
-        self._grid = GeoBox((self._data.height, self._data.width), Affine(*plan["transform"]), plan["crs"])
+        self._grid = GeoBox((self.data.height, self.data.width), Affine(*plan["transform"]), plan["crs"])
 
     def read(self, grid: GeoBox, rows: slice) -> NDArray[Any]:
         """(band, y, x) of the whole ``rows`` of ``grid``."""
         if self._grid == grid:
             area = (rows.start, rows.stop, 0, grid.shape[1])
-            with imagefile.reading(self._data.name):
-                return imagefile.read_window(self._data, self._indexes, area)
-        target = grid[rows, slice(0, grid.shape[1])]
+            with imagefile.reading(self.data.name):
+                return imagefile.read_window(self.data, self._indexes, area)
+        parts = (slice(start, min(start + NEAR, rows.stop)) for start in range(rows.start, rows.stop, NEAR))
+        return np.concatenate([self._near(grid[part, slice(0, grid.shape[1])]) for part in parts], axis=1)
+
+    def _near(self, target: GeoBox) -> NDArray[Any]:
         where = resample.positions(self._grid, target)
-        needed, _ = grids.needed(where, (self._data.height, self._data.width))
+        needed, _ = grids.needed(where, (self.data.height, self.data.width))
         if needed is None:
-            return np.full((len(self._indexes), *target.shape), self._fill, self._data.dtypes[0])
-        area = (needed[0], min(needed[1], self._data.height), needed[2], min(needed[3], self._data.width))
-        with imagefile.reading(self._data.name):
-            raw = imagefile.read_window(self._data, self._indexes, area)
+            return np.full((len(self._indexes), *target.shape), self._fill, self.data.dtypes[0])
+        area = (needed[0], min(needed[1], self.data.height), needed[2], min(needed[3], self.data.width))
+        with imagefile.reading(self.data.name):
+            raw = imagefile.read_window(self.data, self._indexes, area)
         at = where.within(area[2], area[0])
         return np.stack([resample.nearest(band, *at, self._fill) for band in raw])
 
     def close(self) -> None:
-        self._data.close()
+        self.data.close()
 
 
 class _QualityStage:

@@ -127,14 +127,14 @@ def _coefficients(metadata: Path, told: Groups, key: str, thermal: bool) -> tupl
     level = told["PRODUCT_CONTENTS"]["PROCESSING_LEVEL"][:2]
     kind = "TEMPERATURE" if thermal else "REFLECTANCE"
     group = "LEVEL1_RADIOMETRIC_RESCALING" if level == "L1" else f"LEVEL2_SURFACE_{kind}_PARAMETERS"
-    try:
-        values = told[group]
-        scale, offset = float(values[f"{kind}_MULT_BAND_{key}"]), float(values[f"{kind}_ADD_BAND_{key}"])
-        sun = math.sin(math.radians(float(told["IMAGE_ATTRIBUTES"]["SUN_ELEVATION"]))) if level == "L1" else 1.0
-        return scale / sun, offset / sun
-    except (KeyError, ValueError, ZeroDivisionError):
+    values, image = told.get(group, {}), told.get("IMAGE_ATTRIBUTES", {})
+    scale, offset = (xmlfile.number(values.get(f"{kind}_{what}_BAND_{key}", "")) for what in ("MULT", "ADD"))
+    elevation = xmlfile.number(image.get("SUN_ELEVATION", "")) if level == "L1" else 90.0
+    if not scale or offset is None or elevation is None or not 0 < elevation <= 90:
         raise UnreadableFile("{path}: scale and offset of band {band} are missing; fetch the delivery again.",
-                             path=metadata.name, band=key) from None  # fmt: skip
+                             path=metadata.name, band=key)  # fmt: skip
+    sun = math.sin(math.radians(elevation))
+    return scale / sun, offset / sun
 
 
 def _said(level: str) -> Text:

@@ -39,7 +39,7 @@ def coefficients(properties: Mapping[str, Any], asset: Mapping[str, Any]) -> tup
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    return xmlfile.number(str(value)) if isinstance(value, int | float) else None
 
 
 def _delivery(bundle: Bundle, file: Path) -> Delivery | None:

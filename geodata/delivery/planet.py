@@ -76,13 +76,10 @@ def _scales(told: xmlfile.Fields | None, count: int, surface: bool) -> tuple[tup
     """What counts are multiplied by, one a band, and what is to be said of it."""
     if surface:
         return (1 / SR_COUNTS,) * count, both("surface reflectance: values are divided by 10000.")
-    values = [float(text) for _, text in told.every("reflectanceCoefficient") if _is_number(text)] if told else []
+    texts = [text for _, text in told.every("reflectanceCoefficient")] if told else []
+    values = tuple(value for text in texts if (value := xmlfile.number(text)))
     if len(values) == count:
-        return tuple(values), both("reflectance at the top of the atmosphere, by the coefficients of its metadata.")
+        return values, both("reflectance at the top of the atmosphere, by the coefficients of its metadata.")
     return (1.0,) * count, both(
         "values are the provider's counts: its metadata give no coefficients for {count} bands.", count=count
     )
-
-
-def _is_number(text: str) -> bool:
-    return re.fullmatch(r"\d+(\.\d+)?([eE][+-]?\d+)?", text) is not None

@@ -40,7 +40,7 @@ def _delivery(bundle: Bundle, metadata: Path) -> Delivery:
     if at is None:
         raise MissingOption("{path}: neither its name nor its metadata say when it was taken; name it with --acquired,"
                             " for example 2026-05-01.", path=bundle.about)  # fmt: skip
-    counts = told.number("BOA_QUANTIFICATION_VALUE", "QUANTIFICATION_VALUE") or boa.QUANTIFICATION
+    counts = _counts(metadata, told)
     offsets, notes = _offsets(bundle, told, set(images) - {"SCL"})
     sources = tuple(
         Source(images[band][1], (1,), (sensors.meaning(band, platform).name,), (1 / counts,),
@@ -88,14 +88,25 @@ def _images(bundle: Bundle, metadata: Path) -> dict[str, tuple[int, Path]]:
     return found
 
 
+def _counts(metadata: Path, told: xmlfile.Fields) -> float:
+    """How many counts are reflectance 1. Raises: UnreadableFile."""
+    text = told.first("BOA_QUANTIFICATION_VALUE", "QUANTIFICATION_VALUE")
+    counts = xmlfile.number(text) if text else boa.QUANTIFICATION
+    if counts is None or counts < 1:
+        raise UnreadableFile("{path}: scale and offset of band {band} are missing; fetch the delivery again.",
+                             path=metadata.name, band="*")  # fmt: skip
+    return counts
+
+
 def _offsets(bundle: Bundle, told: xmlfile.Fields, bands: set[str]) -> tuple[dict[str, float], list[Text]]:
     """{band: what is added to its counts}, and where that is from; {} where it is not certain."""
     if any(boa.taken_out(_properties(file)) for file in bundle.ending(".json")):
         return dict.fromkeys(bands, 0.0), [boa.said_taken_out()]
     text = told.first("PROCESSING_BASELINE")
     listed = [*told.every("BOA_ADD_OFFSET"), *told.every("RADIO_ADD_OFFSET")]
-    offsets = {BAND_IDS[int(attributes["band_id"])]: float(value) for attributes, value in listed
-               if attributes.get("band_id", "") in {str(n) for n in range(len(BAND_IDS))}}  # fmt: skip
+    numbers = {str(n): band for n, band in enumerate(BAND_IDS)}
+    offsets = {numbers[attributes["band_id"]]: offset for attributes, value in listed
+               if attributes.get("band_id") in numbers and (offset := xmlfile.number(value)) is not None}  # fmt: skip
     if not offsets and boa.usual(text) == 0.0:
         offsets = dict.fromkeys(bands, 0.0)
     if not bands <= set(offsets):

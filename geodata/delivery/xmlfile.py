@@ -10,6 +10,7 @@ from geodata.errors import UnreadableFile
 
 MAX_BYTES = 32 * 1024 * 1024
 """A metadata file; those of deliveries have some 10 kB to 2 MB."""
+MAX_NUMBER = 1e9
 
 
 class Fields:
@@ -36,10 +37,16 @@ class Fields:
         return self._found.get(name.lower(), [])
 
     def number(self, *names: str) -> float | None:
-        try:
-            return float(self.first(*names))
-        except ValueError:
-            return None
+        return number(self.first(*names))
+
+
+def number(text: str) -> float | None:
+    """A number as metadata may hold it; None for what is none, not finite or beyond any use."""
+    try:
+        found = float(text)
+    except ValueError:
+        return None
+    return found if abs(found) < MAX_NUMBER else None
 
 
 def _local(tag: str) -> str:

@@ -335,6 +335,27 @@ def test_radar_in_its_own_geometry_is_refused(tmp_path):
         stored(home)
 
 
+@pytest.mark.parametrize(
+    ("build", "was", "now", "said"),
+    [
+        (made.sentinel2, ">-1000<", ">-10$00<", "--offset -1000"),
+        (made.sentinel2, 'unit="none">10000', 'unit="none">0', "scale and offset"),
+        (made.sentinel2, "<n1:General_Info>", "<n1:General_Info><", "no valid XML"),
+        (made.landsat, "REFLECTANCE_MULT_BAND_2 = 2.75e-05", "REFLECTANCE_MULT_BAND_2 = NaN", "scale and offset"),
+        (made.landsat, "LANDSAT_8", "LANDSAT_1", "Collection 2"),
+        (made.landsat, 'FILE_NAME_BAND_4 = "', 'FILE_NAME_BAND_4 = "../', "are missing"),
+    ],
+)
+def test_damaged_metadata_are_refused_in_a_sentence(tmp_path, build, was, now, said):
+    home = build(tmp_path)
+    (metadata,) = (file for file in home.iterdir() if file.suffix in (".xml", ".txt"))
+    assert was in metadata.read_text()
+    metadata.write_text(metadata.read_text().replace(was, now))
+    with pytest.raises(InputError) as told:
+        stored(home)
+    assert said in told.value.msgid
+
+
 # --- folders -------------------------------------------------------------------------------------
 
 
