@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.settings import Workspace
-from geodata import aerial, atomic, drone, relief
+from geodata import aerial, atomic, drone, relief, safe
 from geodata.aerial import Aerial
 from geodata.errors import EmptyData, InputError, MissingOption, UnreadableFile
 from geodata.photofile import words_of
@@ -107,21 +107,20 @@ def _files(paths: Sequence[Path], added: Added) -> list[tuple[str, Path]]:
     found: dict[Path, str] = {}
     for path in paths:
         try:
-            inside = sorted(_walk(path, DEPTH)) if path.is_dir() and not path.is_symlink() else [path]
-            if path.is_dir() and not inside:
+            folder = safe.local_file(path).is_dir()
+            inside = sorted(_walk(path, DEPTH)) if folder else [path]
+            if not inside:
                 raise EmptyData("{path}: there is no file in this folder.", path=path)
             for file in inside:
                 if aerial.is_photo(file):
                     found.setdefault(file.resolve(), str(file.resolve().parent))
-                elif path.is_dir():
+                elif folder:
                     added.passed_over += 1
                 else:
                     raise UnreadableFile(
                         "{path}: by its content this is no photo (JPEG, PNG, TIFF, WebP, HEIC); check the file.",
                         path=path,
                     )
-        except FileNotFoundError:
-            added.refused.append(tr("{path}: there is no such file; check the path.", path=path))
         except OSError as error:
             added.refused.append(tr("{path}: cannot be read ({why}).", path=path, why=error.strerror))
         except InputError as error:

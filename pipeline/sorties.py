@@ -32,6 +32,8 @@ LEGAL_HEIGHT_M = 120.0
 SHORT_SIDE = 0.6
 """Of the diagonal, in a picture of 4:3."""
 GAIN_M = 0.01
+NEAREST = 12
+"""Targets that are tried as the next of a sortie; one that lies farther is left for another."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,8 +217,11 @@ def _filled(
     taken: list[Stop] = []
     waiting = list(able)
     while waiting:
-        tried = [(added, n, order) for n, one in enumerate(waiting) if (found := _inserted(chosen, one, base, ways))
-                 for added, order in (found,)]  # fmt: skip
+        tried = []
+        for n in _nearest(chosen, waiting):
+            found = _inserted(chosen, waiting[n], base, ways)
+            if found is not None:
+                tried.append((found[0], n, found[1]))
         fitting = None
         for _, n, order in sorted(tried, key=lambda t: (t[0], t[1])):
             better = _untangled(order, base, ways)
@@ -229,6 +234,13 @@ def _filled(
         taken.append(waiting.pop(fitting[0]))
         chosen = fitting[1]
     return chosen, taken
+
+
+def _nearest(chosen: Sequence[Stop], waiting: Sequence[Stop]) -> list[int]:
+    """Places in ``waiting`` of those that lie nearest to the sortie, as the crow flies."""
+    here = np.concatenate([one.points for one in chosen])
+    apart = [float(np.hypot(*(here - one.points[0]).T).min()) for one in waiting]
+    return [int(n) for n in np.argsort(apart, kind="stable")[:NEAREST]]
 
 
 def _inserted(chosen: Sequence[Stop], one: Stop, base: Floats, ways: Ways) -> tuple[float, list[Stop]] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,8 @@ def test_what_is_no_photo_is_named_and_stops_no_other(run: Any, office: Path, ca
     assert len(done.json["photos"]) == 3
     assert ["notes.txt" in done.json["refused"][0], "nowhere.jpg" in done.json["refused"][1]] == [True, True]
     assert "cut.jpg" in done.json["refused"][2]
+    os.mkfifo(card / "pipe")
+    assert "neither a file nor a folder" in run("photo", "add", card / "pipe").err
     assert run("photo", "add", card, "--height-m", "-5").code == 2
     assert run("photo", "add", card, "--case", "430321-2026-09999", *INSPECTOR).code == 2
 
