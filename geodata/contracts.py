@@ -143,9 +143,9 @@ XZQMC 行政区名称 MC
 TABLE_NAMES: Mapping[Kind, str] = {
     Kind.FARMLAND: "DLTB|地类图斑",
     Kind.BASIC_FARMLAND: "YJJBNTBHTB|YJJBNTTB|YJJBNT|JBNTTB|JBNTBHTB|永久基本农田.*",
-    Kind.DISTRICT: "XZQ|CJDCQ|行政区",
-    Kind.APPROVED: "NYDZYFW|TDZSFW|XMKJFW|XMZDFW|LSYD|PZWJSTD",
-    Kind.FACILITY: "SSNYD|SSNYDTB|设施农用地",
+    Kind.DISTRICT: "XZQ|CJDCQ|行政区|行政区划|村级调查区",
+    Kind.APPROVED: "NYDZYFW|TDZSFW|XMKJFW|XMZDFW|LSYD|PZWJSTD|LSYD_XMZDFW|批次红线|报批红线",
+    Kind.FACILITY: "SSNYD|SSNYDTB|设施农用地.*",
     Kind.REDLINE: "STBHHX|生态保护红线",
     Kind.BOUNDARY: "BOUNDARY|FW|JX",
 }
@@ -227,26 +227,18 @@ def plan(kind: Kind, columns: Sequence[str], given: Mapping[str, str], path: obj
     Raises: InputError naming a column that is needed or given and not there.
     """
     contract, found = CONTRACTS[kind], _given(kind, columns, given, path)
-    by_name = {_plain(theirs): theirs for theirs in reversed(columns)}
+    found |= matched(kind, columns, found)
     for wanted in contract.values():
-        if wanted.name in found:
-            continue
-        for name in (wanted.name, wanted.title, *wanted.aliases):
-            theirs = by_name.get(_plain(name))
-            if theirs is not None and theirs not in found.values() and not is_personal(theirs):
-                found[wanted.name] = theirs
-                break
-        else:
-            if wanted.required:
-                raise InputError(
-                    "{path}: {kind} needs the column {name} ({title}); it has {columns}; say which one it is with"
-                    " --column {name}=….",
-                    path=path,
-                    kind=str(kind),
-                    name=wanted.name,
-                    title=wanted.title,
-                    columns=", ".join(columns) or "–",
-                )
+        if wanted.required and wanted.name not in found:
+            raise InputError(
+                "{path}: {kind} needs the column {name} ({title}); it has {columns}; say which one it is with"
+                " --column {name}=….",
+                path=path,
+                kind=str(kind),
+                name=wanted.name,
+                title=wanted.title,
+                columns=", ".join(columns) or "–",
+            )
     ours = {theirs: name for name, theirs in found.items()}
     taken, used = [], set(found) | {"wkb"}
     dropped = tuple(c for c in columns if c not in ours and is_personal(c))
@@ -260,6 +252,24 @@ def plan(kind: Kind, columns: Sequence[str], given: Mapping[str, str], path: obj
             used.add(name)
             taken.append(Taken(theirs, name, None))
     return Plan(tuple(taken), dropped)
+
+
+def matched(kind: Kind, columns: Sequence[str], given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """{OURS: THEIRS} of the ``columns`` that the contract knows by name, title or alias; ``given`` goes first."""
+    found = dict(given or {})
+    by_name = {_plain(theirs): theirs for theirs in reversed(columns)}
+    for wanted in CONTRACTS[kind].values():
+        for name in (wanted.name, wanted.title, *wanted.aliases) if wanted.name not in found else ():
+            theirs = by_name.get(_plain(name))
+            if theirs is not None and theirs not in found.values() and not is_personal(theirs):
+                found[wanted.name] = theirs
+                break
+    return found
+
+
+def is_named_as(kind: Kind, name: str) -> bool:
+    """Is this the name of a table of ``kind``, as it is delivered?"""
+    return bool(re.fullmatch(rf"(?:[A-Z]{{2}}_|\d+_?)?(?:{TABLE_NAMES[kind]})(?:_?\d+)?", _plain(name)))
 
 
 def _given(kind: Kind, columns: Sequence[str], given: Mapping[str, str], path: object) -> dict[str, str]:
@@ -308,7 +318,7 @@ def choose_table(kind: Kind, names: Sequence[str], asked: str | None, path: obje
                 "{path}: has no layer “{asked}”; its polygon layers are {names}.", path=path, asked=asked, names=shown
             )
         return found[0]
-    known = [n for n in names if re.fullmatch(rf"(?:[A-Z]{{2}}_|\d+_?)?(?:{TABLE_NAMES[kind]})(?:_?\d+)?", _plain(n))]
+    known = [n for n in names if is_named_as(kind, n)]
     if len(names) != 1 and len(known) != 1:
         raise MissingOption(
             "{path}: holds several layers ({names}); name one with --layer.", path=path, names=", ".join(known) or shown

@@ -199,6 +199,7 @@ def judge(
         " take it in with --crs GCJ-02, or with --unshifted if it is right as it is.",
         path=path,
         hints=", ".join(hinted[:4]),
+        instead=gcj02.NAME,
     )
 
 
@@ -248,4 +249,5 @@ def _shifted(path: object, other: Layer, found: Found, taken_back: bool) -> CRSC
         north=found.offset_m[1],
         away=found.as_said_m,
         back=found.taken_back_m,
+        instead=gcj02.NAME,
     )

@@ -89,17 +89,19 @@ class Editions:
         columns: Mapping[str, str] | None = None,
         layer_name: str | None = None,
         unshifted: bool = False,
+        described: vectorfile.Described | None = None,
         progress: Progress | None = None,
     ) -> Layer:
         """Take in one table of a delivered file. The same file again for the same kind and edition
         changes nothing; another one is a further part of the edition.
 
         crs: "GCJ-02" takes that shift back. columns: {OURS: THEIRS}. unshifted: the layer is right as it
-        is, although it lies as if in GCJ-02. Raises: InputError of every kind, with the workspace unchanged.
+        is, although it lies as if in GCJ-02. described: where it was looked at just before.
+        Raises: InputError of every kind, with the workspace unchanged.
         """
         kind, edition = kind_(kind), edition.strip()
         day = self._first_day(kind, edition, valid_from)
-        described = vectorfile.describe(path)
+        described = described or vectorfile.describe(path)
         table = _table(kind, path, described, layer_name)
         sha256 = vectorfile.sha256_of(path)
         key = str(uuid.uuid5(_NAMESPACE, f"{kind}\0{edition}\0{sha256}\0{table.name}"))

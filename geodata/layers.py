@@ -28,6 +28,7 @@ __all__ = [
     "Repaired",
     "Taken",
     "choose_table",
+    "code_evidence",
     "detect_code_system",
     "district_code",
     "district_level",
@@ -119,6 +120,17 @@ def detect_code_system(counts: Mapping[str, int], given: str | None, path: objec
             codes=_some(colliding),
         )
     return CODE_SYSTEMS[0]  # every code held means the same in both
+
+
+def code_evidence(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """What codes tell of their system: {"sandiao": {code: records} that only it has, "ydyh": …, "colliding": those that
+    mean different things, "both": those that mean one thing, "unknown": those of neither}."""
+    told: dict[str, dict[str, int]] = {name: {} for name in (*CODE_SYSTEMS, "colliding", "both", "unknown")}
+    for code, n in sorted(counts.items(), key=lambda c: -c[1]):
+        own = [s for s in CODE_SYSTEMS if _only(tidy(code), s)]
+        one, other = (entry(code, s) for s in CODE_SYSTEMS)
+        told[own[0] if own else "unknown" if one is None else "both" if one == other else "colliding"][code] = n
+    return told
 
 
 def _only(code: str, system: str) -> bool:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import click
 
-from flows import settings
-from flows.cli import Group, emit, layerwork, say
+from flows import mappings, settings
+from flows.cli import Group, emit, layerlook, layerwork, say
 from flows.cli.data import JSON, day, worded
 from flows.progress import step
 from geodata.errors import InputError
@@ -61,24 +60,34 @@ def columns_option(context: click.Context, parameter: click.Parameter, value: tu
     "--column", "columns", multiple=True, callback=columns_option, metavar="OURS=THEIRS", help=tr("Name a column.")
 )
 @click.option("--layer", "layer_name", help=tr("Which layer of a GDB, GPKG, workbook or archive."))
+@click.option("--mapping", metavar="NAME", help=tr("Columns and the rest as kept under this name."))
+@click.option("--save-mapping", metavar="NAME", help=tr("Keep what is said here of columns, --crs, --layer and codes."))
 @JSON
 def layer_add(kind: Kind, path: str, edition: str, valid_from: date | None, crs: str | None, unshifted: bool,
               code_system: str | None, columns: dict[str, str], layer_name: str | None,
-              as_json: bool) -> None:  # fmt: skip
-    editions = settings.find().editions
+              mapping: str | None, save_mapping: str | None, as_json: bool) -> None:  # fmt: skip
+    workspace = settings.find()
+    editions = workspace.editions
+    said = mappings.Taken(kind, columns, crs, layer_name, code_system)
+    if mapping:
+        said = said.over(mappings.read(workspace.root, mapping, kind))
+    if save_mapping:
+        mappings.check(save_mapping)
     with step(tr("reading {path}", path=path)) as progress:
         added = editions.add(
             kind,
             Path(path),
             edition=edition,
             valid_from=valid_from,
-            crs=crs,
+            crs=said.crs,
             unshifted=unshifted,
-            code_system=code_system,
-            columns=columns or None,
-            layer_name=layer_name,
+            code_system=said.code_system,
+            columns=said.columns or None,
+            layer_name=said.layer,
             progress=progress,
         )
+    if save_mapping:
+        mappings.write(workspace.root, save_mapping, said)
     if as_json:
         return emit(layer_row(added))
     click.echo(
@@ -134,19 +143,6 @@ def layer_list(as_json: bool) -> None:
         )
 
 
-@layer.command("inspect", help=tr("What a file is and what its columns would be taken for; nothing is changed."))
-@click.argument("path", type=click.Path())
-@JSON
-def layer_inspect(path: str, as_json: bool) -> None:
-    from geodata.vectorfile import describe
-
-    found = asdict(describe(Path(path)))
-    if as_json:
-        return emit(found)
-    for key, value in found.items():
-        click.echo(f"{key}: {value}")
-
-
 @layer.command("remove", help=tr("Remove an edition; refused while flags refer to it."))
 @click.argument("kind", callback=_kind)
 @click.argument("edition")
@@ -156,5 +152,5 @@ def layer_remove(kind: Kind, edition: str) -> None:
     click.echo(tr("{kind} {edition}: removed ({count} files)", kind=kind, edition=edition, count=count))
 
 
-for _command in layerwork.COMMANDS:
+for _command in (*layerwork.COMMANDS, layerlook.layer_inspect):
     layer.add_command(_command)
