@@ -261,9 +261,9 @@ def _short(crs: pyproj.CRS) -> str:
 
 
 def _utm(crs: pyproj.CRS) -> tuple[float, float] | None:
-    if not crs.utm_zone:
-        return None
-    return 6.0 * int(crs.utm_zone[:-1]) - 183, 500_000.0
+    """As ``transverse_mercator``; some UTM systems (EPSG:4647) have the zone in front of their eastings."""
+    found = re.match(r"\d+", crs.utm_zone or "")
+    return (6.0 * int(found[0]) - 183, _parameter(crs, "false easting") or 500_000.0) if found else None
 
 
 def _check_place(crs: pyproj.CRS, bounds: Bounds, path: object) -> list[Text]:

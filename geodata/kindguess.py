@@ -102,7 +102,14 @@ def _by_values(values: Mapping[str, Mapping[str, int]]) -> Guess:
 
 
 def _unit_columns(values: Mapping[str, Mapping[str, int]]) -> list[str]:
-    return [c for c, v in values.items() if v and _share(v, lambda value: bool(_UNIT.fullmatch(value))) >= 0.9]
+    """Columns of codes of units, all of one province: numbers of other things begin in many ways."""
+    return [
+        column
+        for column, held in values.items()
+        if held
+        and _share(held, lambda value: bool(_UNIT.fullmatch(value))) >= 0.9
+        and len({value.strip()[:2] for value in held}) == 1
+    ]
 
 
 def _land_columns(values: Mapping[str, Mapping[str, int]]) -> list[str]:

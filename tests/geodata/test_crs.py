@@ -161,3 +161,10 @@ def test_there_and_back_is_the_same_place(lon, lat):
     (back,) = C.transform(moved, zone, "EPSG:4490")
     assert abs(back.x - lon) < 1e-9
     assert abs(back.y - lat) < 1e-9
+
+
+def test_utm_with_the_zone_in_front_is_checked_by_its_own_easting():
+    with_prefix = C.crs_("EPSG:4647")  # ETRS89 / UTM zone 32N (zE-N): a national layer of parcels is in it
+    assert C.check(with_prefix, (32_500_000, 6_000_000, 32_510_000, 6_010_000), "a.gpkg") == []
+    with pytest.raises(CRSContradiction, match="no zone in front"):
+        C.check(with_prefix, (500_000, 6_000_000, 510_000, 6_010_000), "a.gpkg")
