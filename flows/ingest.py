@@ -83,8 +83,10 @@ def things(folder: Path) -> list[list[Path]]:
 
 def is_whole(path: Path, settle_s: float) -> bool:
     """Whether a file or folder is finished being copied: no name of a half one in it, all still for ``settle_s``
-    seconds."""
+    seconds. An empty folder is still to be filled."""
     parts = [path, *(path.rglob("*") if path.is_dir() else ())]
+    if path.is_dir() and len(parts) == 1:
+        return False
     newest = max(part.lstat().st_mtime for part in parts)
     return not any(part.name.endswith(HALF) for part in parts) and time.time() - newest >= settle_s
 

@@ -48,6 +48,9 @@ def test_a_folder_is_whole_when_all_in_it_is_still(tmp_path: Path) -> None:
     assert not is_whole(tmp_path / "GF2", settle_s=30)  # a file deep in it still grows
     os.utime(tmp_path / "GF2" / "in" / "a.tif", (long_ago, long_ago))
     assert is_whole(tmp_path / "GF2", settle_s=30)
+    (tmp_path / "empty").mkdir()
+    os.utime(tmp_path / "empty", (long_ago, long_ago))
+    assert not is_whole(tmp_path / "empty", settle_s=30)
 
 
 def test_loose_files_of_one_scene_go_together_and_others_by_themselves(tmp_path: Path) -> None:
