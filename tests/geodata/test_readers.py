@@ -439,3 +439,22 @@ def test_an_archive_in_an_archive_is_not_opened(tmp_path):
         out.writestr("x.geojson", _geojson())
     with pytest.raises(UnreadableFile, match=r"holds no layer that is read \(\.zip\)"):
         look(zipped(tmp_path / "a.zip", "b.zip", inner.getvalue()))
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("name", "system"),
+    [
+        ("de_sh/Feldbloecke_2026_GPKG.zip", "EPSG:4647"),  # UTM with the zone in front
+        ("sk/003b211508235a729804b1d7db871e8928250ed76d7058a36c73cb65a3c7d04c", "EPSG:5514"),  # Krovak
+        ("us_usda_cropland/NationalCSB_2017-2024_rev23.zip", "EPSG:5070"),
+        ("nl_block/referentiepercelen.gpkg", "EPSG:28992"),
+        ("jp/jp_field_polygons_2024.parquet", "EPSG:6668"),
+        ("it_1/iti1_2023.parquet", "EPSG:3035"),
+    ],
+)
+def test_systems_of_real_layers_fit_their_coordinates(name, system):
+    (layer,) = look(DATA / "parcels_fiboa" / name)["layers"]
+    found = crs.crs_(layer["crs"])
+    assert crs.name_of(found) == system
+    assert crs.check(found, layer["bounds"], name) == []
