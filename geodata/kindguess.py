@@ -90,15 +90,20 @@ def _to_say(kind: Kind, values: Mapping[str, Mapping[str, int]]) -> dict[str, st
 
 
 def _by_values(values: Mapping[str, Mapping[str, int]]) -> Guess:
-    if units := _unit_columns(values):
+    units, names = _unit_columns(values), [c for c, held in values.items() if _share(held, _is_chinese) >= 0.5]
+    if units and names:  # numbers that only look like codes have no Chinese names beside them
         found = {"XZQDM": units[0]}
-        names = [column for column in values if _NAME.fullmatch(column)]
-        if names and "XZQMC" not in matched(Kind.DISTRICT, list(values)):
-            found["XZQMC"] = names[0]
+        named = [column for column in names if _NAME.fullmatch(column)]
+        if named and "XZQMC" not in matched(Kind.DISTRICT, list(values)):
+            found["XZQMC"] = named[0]
         return Guess(Kind.DISTRICT, found, (both("{column} holds codes of administrative units.", column=units[0]),))
     if lands := _land_columns(values):
         return Guess(Kind.FARMLAND, {"DLBM": lands[0]}, (both("{column} holds land codes.", column=lands[0]),))
     return Guess("", {}, (both("Neither name nor columns nor values tell what kind of layer it is."),))
+
+
+def _is_chinese(text: str) -> bool:
+    return any("\u4e00" <= char <= "\u9fff" for char in text)
 
 
 def _unit_columns(values: Mapping[str, Mapping[str, int]]) -> list[str]:

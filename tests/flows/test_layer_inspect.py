@@ -81,6 +81,7 @@ def test_a_kind_is_told_by_names_columns_and_values() -> None:
     assert "城镇开发边界 has no kind of its own" in planning.evidence[0]["en"]
     assert guess(["x"], {"a": {"1": 3}}).kind == ""
     assert guess(["x"], {"c": {"0101": 5, "05H1": 1}, "a": {"1": 6}}).columns == {"DLBM": "c"}
+    assert guess(["x"], {"id": {"430302": 1, "430304": 1}}).kind == ""  # numbers alone are no codes
     units = guess(["x"], {"code": {"430302100": 1, "430302101": 1}, "名称": {"甲镇": 1, "乙镇": 1}})
     assert (units.kind, units.columns) == ("DISTRICT", {"XZQDM": "code", "XZQMC": "名称"})
 
