@@ -19,6 +19,7 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+from flows import clouds
 from flows.progress import step
 from flows.settings import Workspace, open_workspace
 from geodata import atomic
@@ -98,6 +99,7 @@ def _add(office: Workspace, path: Path, platform: str | None) -> tuple[str, bool
         raise InputError("{path}: not an image that is taken in ({known}).", path=path.name, known=" ".join(SUFFIXES))
     with step(tr("reading {path}", path=path.name)) as progress:
         scene, new = office.catalog.add_scene(path, platform=platform, ground=office.ground(), progress=progress)
+    clouds.masked(office, scene)
     return scene.id, new
 
 

@@ -46,12 +46,13 @@ min_area_m2 = 0.0           # 最小图斑面积; 0: by the ground sampling dist
 workers = 0                 # 用几个进程比对，0 为本进程的线程; processes that compare; 0: threads of this one
 dask = ""                   # 或交给 Dask 集群，写调度器地址; or a Dask cluster: tcp://host:8786 of its scheduler
 
-[imagery]                   # 未投影的 L1A 影像（带 RPC）怎样正射; how images with RPC are laid on the ground
+[imagery]                   # 未投影的 L1A 影像（带 RPC）怎样正射，怎样判云; images with RPC, clouds
 dem = ""                    # 高程模型，按从这里算起的路径; elevation model (GeoTIFF), by its path from here
 dem_heights = ""            # 其高程从何起算：ellipsoidal 椭球高，orthometric 正常高; what its heights are above
 geoid_m = nan               # 当地高程异常（米），湘潭约 -17; geoid above the ellipsoid, for orthometric heights
 reference = ""              # 配准用的正射影像或场景编号; orthomosaic or scene id that images are tied to
 max_residual_px = 1.5       # 配准后残差超过它则拒绝; an image that lies further off after tying is refused
+clouds = "builtin"          # 没有云掩膜的影像怎样判云：builtin 内置、off 不判; clouds of a scene without a mask
 
 [inbox]
 satellite = "inbox/satellite"
@@ -137,13 +138,14 @@ class Inspect:
 @dataclass(frozen=True)
 class Imagery:
     """dem, reference: paths from the workspace (reference: or a scene id); dem_heights, geoid_m: see ``Ground``;
-    "" and NaN: not said."""
+    "" and NaN: not said. clouds: how clouds are told where a delivery has no mask (``flows.clouds.WAYS``)."""
 
     dem: str = ""
     dem_heights: str = ""
     geoid_m: float = math.nan
     reference: str = ""
     max_residual_px: float = MAX_RESIDUAL_PX
+    clouds: str = "builtin"
 
 
 @dataclass(frozen=True)
@@ -274,7 +276,8 @@ class Workspace:
             if said.get(name) is None and (self.root / getattr(known, name)).is_file():
                 said[name] = str(self.root / getattr(known, name))
         given = {name: value for name, value in said.items() if value is not None}
-        return Ground(pansharpen=pansharpen, **{**asdict(known), **given})
+        kept = {key: value for key, value in asdict(known).items() if key != "clouds"}
+        return Ground(pansharpen=pansharpen, **{**kept, **given})
 
     @property
     def editions(self) -> Editions:

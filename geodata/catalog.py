@@ -22,7 +22,7 @@ from typing import Any
 
 from odc.geo.geobox import GeoBox
 
-from geodata import bandroles, identify, imagefile, safe, stac
+from geodata import bandroles, gridfile, identify, imagefile, safe, stac
 from geodata.atomic import replacing_folder, write_bytes
 from geodata.delivery import archive, kept, recognise
 from geodata.delivery.model import Delivery
@@ -32,6 +32,7 @@ from geodata.errors import EmptyData, GengXunError, InputError, InUse, NoOverlap
 from geodata.filepixels import FilePixels
 from geodata.ortho import Ground, intake
 from geodata.scene import Scene
+from geodata.words import Text
 
 NAMESPACE = uuid.UUID("6d1c2f0a-5b0e-5c8a-9f5e-2b1d9a7c4e10")
 MIN_PIXELS = 8
@@ -282,9 +283,30 @@ class Catalog:
             changed["bands"] = names
         edited = dataclasses.replace(scene, **changed)
         folder = self._folder(scene.id)
-        item = json.loads((folder / "item.json").read_bytes())
-        files = {name: (stac.checksum(item, name), item["assets"][name]["file:size"]) for name in item["assets"]}
-        write_bytes(folder / "item.json", _json(stac.to_item(_local(edited), files)))
+        write_bytes(folder / "item.json", _json(stac.to_item(_local(edited), self._files(folder))))
+        return self.scene(scene.id)
+
+    def add_quality(self, scene: Scene, write: Callable[[Path], float | None], codes: str, note: Text) -> Scene:
+        """Give a scene whose quality is unknown a quality band.
+
+        write: writes a tiled GeoTIFF of ``codes`` (a table of ``sensors.QUALITY``) on the scene's grid and returns
+        the per cent of valid pixels that are cloudy. note: what is said of it on the scene.
+        """
+        folder = self._folder(scene.id)
+        with self._aside() as work:
+            cover = write(work / "quality_stage.tif")
+            gridfile.to_cog(work / "quality_stage.tif", work / "quality.tif", "uint8", "mode")
+            added = sha256(work / "quality.tif"), (work / "quality.tif").stat().st_size
+            os.replace(work / "quality.tif", folder / "quality.tif")
+        kept_notes = [text for text in scene.warnings if not text["en"].startswith("quality unknown")]
+        known = dataclasses.replace(
+            _local(scene),
+            assets={**_local(scene).assets, "quality": "quality.tif"},
+            quality_codes=codes,
+            cloud_cover=cover,
+            warnings=(*kept_notes, note),
+        )
+        write_bytes(folder / "item.json", _json(stac.to_item(known, self._files(folder) | {"quality": added})))
         return self.scene(scene.id)
 
     def pixels(self, scene: Scene, onto: GeoBox | None = None, shift_m: tuple[float, float] = (0.0, 0.0)) -> FilePixels:
@@ -336,6 +358,11 @@ class Catalog:
             for name in scene.assets
             if not (file := self.asset(scene, name)).is_file() or sha256(file) != stac.checksum(item, name)
         ]
+
+    def _files(self, folder: Path) -> dict[str, tuple[str, int]]:
+        """{asset: (sha256, bytes)} as the scene's item notes them."""
+        item = json.loads((folder / "item.json").read_bytes())
+        return {name: (stac.checksum(item, name), item["assets"][name]["file:size"]) for name in item["assets"]}
 
     def _folder(self, id: str) -> Path:
         return self.root / "scenes" / id

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from flows import settings
+from flows import clouds, settings
 from flows.cli import Command, Group, emit, say
 from flows.progress import step
 from geodata.days import day_of
@@ -101,7 +101,11 @@ BANDS = click.option(
     metavar="NUMBER",
     help=tr("Of Sentinel-2, where its metadata do not tell: -1000 from baseline 04.00, 0 where a mirror took it out."),
 )
-@click.option("--quality", type=click.Path(path_type=Path), help=tr("A file with the quality band (SCL, QA_PIXEL …)."))
+@click.option(
+    "--quality",
+    type=click.Path(path_type=Path),
+    help=tr("A file with the quality band (SCL, QA_PIXEL …); without one clouds are told as [imagery] clouds says."),
+)
 @click.option("--dem", metavar="PATH", help=tr("Elevation model (GeoTIFF) on which an image with RPC (L1A) is laid."))
 @click.option("--dem-heights", type=click.Choice(HEIGHTS), help=tr("What the elevation model's heights are above."))
 @click.option("--geoid", "geoid_m", type=float, metavar="M",
@@ -131,6 +135,7 @@ def scene_add(context: click.Context, paths: tuple[str, ...], platform: str | No
                     ground=workspace.ground(pansharpen, **ground),
                     progress=progress,
                 )
+                added = clouds.masked(workspace, added)
         except GengXunError as error:
             if error.exit_code != 2:
                 raise
