@@ -24,7 +24,7 @@ from flows.progress import step
 from flows.settings import Workspace, open_workspace
 from geodata import atomic
 from geodata.delivery.bundle import IMAGES, PACKED, together
-from geodata.errors import InputError
+from geodata.errors import GengXunError, InputError
 from geodata.words import tr
 
 SUFFIXES = (*IMAGES, *PACKED)
@@ -33,12 +33,14 @@ HALF = (".part", ".tmp", ".crdownload", ".filepart", "~")
 
 @dataclass(frozen=True)
 class Ingested:
-    """What one look into the inbox gave. taken, known: scene ids; rejected: {name: reason}; waiting: names."""
+    """What one look into the inbox gave. taken, known: scene ids; rejected: {name: reason}; waiting: names;
+    failed: {name: reason}, where the fault is not the file's: it stays for the next look."""
 
     taken: tuple[str, ...]
     known: tuple[str, ...]
     rejected: dict[str, str]
     waiting: tuple[str, ...]
+    failed: dict[str, str]
 
 
 @flow(name="ingest", persist_result=False, validate_parameters=True)
@@ -54,6 +56,7 @@ def take_all(office: Workspace) -> Ingested:
     known: list[str] = []
     rejected: dict[str, str] = {}
     waiting: list[str] = []
+    failed: dict[str, str] = {}
     for source, platform in ((office.settings.inbox.satellite, None), (office.settings.inbox.drone, "drone")):
         folder = office.root / source
         for path, *others in things(folder):
@@ -66,10 +69,13 @@ def take_all(office: Workspace) -> Ingested:
                 rejected[path.name] = str(error)
                 reject(office.root / "inbox" / "rejected", path, str(error), others)
                 continue
+            except (GengXunError, OSError) as error:  # of this machine, or of ours: the others still come in
+                failed[path.name] = str(error)
+                continue
             (taken if new else known).append(scene_id)
             for part in (path, *others):
                 move(part, office.root / "inbox" / "taken")
-    return Ingested(tuple(taken), tuple(known), rejected, tuple(waiting))
+    return Ingested(tuple(taken), tuple(known), rejected, tuple(waiting), failed)
 
 
 def things(folder: Path) -> list[list[Path]]:

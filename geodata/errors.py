@@ -19,7 +19,11 @@ It is given as a msgid with named fields and rendered in the user's language.
 
 from __future__ import annotations
 
+import re
+
 from geodata.words import tr
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
 
 
 class GengXunError(Exception):
@@ -33,7 +37,7 @@ class GengXunError(Exception):
         self.fields = fields
 
     def __str__(self) -> str:
-        return tr(self.msgid, None, **self.fields)
+        return _CONTROL.sub(" ", tr(self.msgid, None, **self.fields))  # a name from outside may hold a line break
 
     def __reduce__(self):  # keyword fields survive the way back from a child process
         return _rebuild, (type(self), self.msgid, self.fields)

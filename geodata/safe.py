@@ -232,6 +232,8 @@ def answer(source: IO[bytes], out: IO[bytes]) -> None:
         _as_the_parent(environment)
         file_limits.use(files)
         _limit(limits)
+        if not limits.ours:  # what a library prints about a strange file says nothing to the user
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         module, name = function.split(":")
         __import__(module)
         if wants_progress:

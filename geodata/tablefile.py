@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -96,7 +95,9 @@ def _workbook(file: Path, sheet: str | None, said: str) -> Rows:
         return _counted(rows, said)
     except InputError:
         raise
-    except (zipfile.BadZipFile, KeyError, ValueError, IndexError, AttributeError, TypeError, OSError, SyntaxError):
+    except MemoryError:
+        raise
+    except Exception:  # whatever a damaged workbook brings the library to
         raise UnreadableFile("{path}: is damaged, or no XLSX; save it again.", path=said) from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from flows.cli import Command, emit, say
 from flows.cli.data import BANDS, JSON
 from flows.progress import step
 from geodata.days import day_of
-from geodata.errors import InputError, MissingOption
+from geodata.errors import InputError, MissingOption, WorkError
 from geodata.words import language, tr
 from pipeline.cases.table import role_name
 
@@ -132,15 +133,22 @@ def ingest(as_json: bool) -> None:
 
         found: dict[str, Any] = flow(office.root)
     if as_json:
-        return emit(found)
+        emit(found)
+        return _stop_if(found["failed"])
     click.echo(
         tr(
             "taken {taken}, held already {known}, rejected {rejected}, waiting {waiting}",
             **{key: len(value) for key, value in found.items()},
         )
     )
-    for name, reason in found["rejected"].items():
+    for name, reason in {**found["rejected"], **found["failed"]}.items():
         say(f"{name}: {reason}")
+    _stop_if(found["failed"])
+
+
+def _stop_if(failed: Any) -> None:
+    if failed:
+        sys.exit(WorkError.exit_code)
 
 
 @click.command(

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
+from flows import ingest
 from flows.ingest import is_whole, move, reject, things
+from flows.settings import open_workspace
+from geodata.errors import WorkError
 from tests.geodata import deliveries as made
 
 
@@ -96,3 +101,73 @@ def test_the_inbox_through_the_command(gengxun, workspace: Path, write_scene) ->
     assert (workspace / "inbox" / "rejected" / "bad.tif.txt").read_text().strip()
     rows = gengxun("scene", "list", "--json", cwd=workspace).json
     assert {row["id"] for row in rows} == set(found["taken"])
+
+
+def bad_things(inbox: Path, outside: Path, write_scene) -> set[str]:
+    """Names of what lies in the inbox and must not come in."""
+    for name, data in {
+        "empty.tif": b"",
+        "text.tif": b"not an image",
+        "cut.tif": (inbox / "a_good.tif").read_bytes()[:3000],
+        "vrt.tif": b"<VRTDataset rasterXSize='4' rasterYSize='4'/>",
+        "json.tif": b'{"type": "FeatureCollection", "features": []}',
+        "empty.zip": b"PK\5\6" + b"\0" * 18,
+        "cut.tar.gz": b"\x1f\x8b\x08\0\0\0",
+        "letter.docx": b"PK",
+        "a\nb.tif": b"II*\0",
+        "\u202efdp.tif": b"II*\0",
+    }.items():
+        (inbox / name).write_bytes(data)
+    with zipfile.ZipFile(inbox / "out.zip", "w") as archive:
+        archive.writestr("../../escaped.tif", b"II*\0")
+    with zipfile.ZipFile(inbox / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("GF2_PMS1_E112.9_N27.8_20240501_L1A0001501541-MSS1.tiff", b"\0" * (64 << 20))
+    options = {"driver": "GTiff", "count": 4, "dtype": "uint16", "tiled": True, "sparse_ok": True, "bigtiff": "yes"}
+    with rasterio.open(inbox / "huge.tif", "w", width=1_000_000, height=1_000_000, **options):
+        pass
+    os.mkfifo(inbox / "fifo.tif")
+    (inbox / "folder.tif").mkdir()
+    (inbox / "linked").mkdir()
+    (inbox / "linked" / "a_20260501.tif").symlink_to(outside)
+    return {path.name for path in inbox.iterdir()} - {"a_good.tif"}
+
+
+def test_no_bad_thing_stops_the_good_ones(workspace: Path, write_scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest, "take", ingest._add.fn)  # without the engine
+    inbox = workspace / "inbox" / "satellite"
+    write_scene(inbox / "a_good.tif", np.full((4, 40, 40), 900, np.uint16), "2026-05-01")
+    write_scene(workspace / "outside.tif", np.full((4, 40, 40), 700, np.uint16), "2026-05-01")
+    bad = bad_things(inbox, workspace / "outside.tif", write_scene)
+    (inbox / "link.tif").symlink_to(workspace / "outside.tif")
+    write_scene(inbox / "z_good.tif", np.full((4, 40, 40), 901, np.uint16), "2026-05-02")
+    office = open_workspace(workspace)
+    before = {path for path in workspace.rglob("*") if "inbox" not in path.parts and "catalog" not in path.parts}
+    long_ago = time.time() - 60
+    for path in sorted(inbox.rglob("*"), reverse=True):
+        os.utime(path, (long_ago, long_ago), follow_symlinks=False)
+    found = ingest.take_all(office)
+    assert len(found.taken) == 2
+    assert set(found.rejected) == bad
+    assert (found.failed, found.waiting) == ({}, ())
+    assert all(found.rejected.values())
+    assert [path.name for path in inbox.iterdir()] == ["link.tif"]  # a link is left alone
+    assert [scene.id for scene in office.catalog.scenes()] == list(found.taken)
+    after = {path for path in workspace.rglob("*") if "inbox" not in path.parts and "catalog" not in path.parts}
+    assert after == before
+
+
+def test_a_fault_of_this_machine_leaves_the_file_for_the_next_look(workspace: Path, write_scene, monkeypatch) -> None:
+    inbox = workspace / "inbox" / "satellite"
+    for name in ("a.tif", "b.tif"):
+        write_scene(inbox / name, np.full((4, 40, 40), 900 + ord(name[0]), np.uint16), "2026-05-01")
+        os.utime(inbox / name, (0, 0))
+
+    def full(office, path, platform):
+        if path.name == "a.tif":
+            raise WorkError("{path}: could not be written; is the disk full?", path=path.name)
+        return ingest._add.fn(office, path, platform)
+
+    monkeypatch.setattr(ingest, "take", full)
+    found = ingest.take_all(open_workspace(workspace))
+    assert (list(found.failed), len(found.taken)) == (["a.tif"], 1)
+    assert [path.name for path in inbox.iterdir()] == ["a.tif"]
