@@ -213,7 +213,9 @@ def _gdal(path: Path) -> Iterator[Any]:
     from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
 
     theirs = (DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError, pa.ArrowException)
-    known = (*theirs, OSError, ValueError)  # the last: text that is not in the encoding the format prescribes
+    # ValueError: text in another encoding than prescribed; KeyError: a column that was announced and is not
+    # there; the last: pyogrio's own at a damaged CRS
+    known = (*theirs, OSError, ValueError, KeyError, UnboundLocalError)
 
     try:
         with warnings.catch_warnings():

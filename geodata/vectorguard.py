@@ -52,7 +52,7 @@ def gpkg_tables(path: Path) -> list[str]:
             tables = {row[0] for row in base.execute("SELECT name FROM sqlite_master WHERE type='table'")}
         finally:
             base.close()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise UnreadableFile(
             "{path}: cannot be read ({error}); get a whole copy, or export it again.", path=path, error=str(error)
         ) from None
