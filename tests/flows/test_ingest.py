@@ -127,6 +127,7 @@ def bad_things(inbox: Path, outside: Path, write_scene) -> set[str]:
         pass
     os.mkfifo(inbox / "fifo.tif")
     (inbox / "folder.tif").mkdir()
+    (inbox / "folder.tif" / "note.txt").write_text("nothing")
     (inbox / "linked").mkdir()
     (inbox / "linked" / "a_20260501.tif").symlink_to(outside)
     return {path.name for path in inbox.iterdir()} - {"a_good.tif"}

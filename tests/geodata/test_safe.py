@@ -27,7 +27,7 @@ def refused(path) -> str:
         describe(path)
     sentence = str(caught.value)
     assert sentence.count("\n") == 0
-    assert sentence.startswith(f"{path}:")
+    assert sentence.startswith(f"{path}:".replace("\0", " "))
     assert sentence.endswith(".")
     return sentence
 
