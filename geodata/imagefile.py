@@ -13,6 +13,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio._env import get_gdal_config, set_gdal_config
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
@@ -44,7 +45,7 @@ def opened(path: str | os.PathLike[str]) -> DatasetReader:
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             kinds = [*KINDS, *limits.current().drivers]
             dataset = DatasetReader(str(file), driver=kinds)  # rasterio.open takes one driver only
-    except RasterioError:
+    except (RasterioError, CPLE_BaseError):
         raise UnreadableFile(
             "{path}: not an image that is opened here (GeoTIFF, PNG, JPEG, JPEG 2000), or damaged; check the file.",
             path=path,
@@ -109,7 +110,7 @@ def reading(path: object) -> Iterator[None]:
     """Turns a failure of reading pixels into a sentence about ``path``."""
     try:
         yield
-    except RasterioError:
+    except (RasterioError, CPLE_BaseError):
         raise UnreadableFile(
             "{path}: some of its pixels cannot be read, the file is damaged or incomplete; fetch it again.", path=path
         ) from None
