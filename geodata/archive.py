@@ -1,11 +1,14 @@
 """[io] Archives as deliveries come in (zip, tar, tar.gz): what lies in them, and unpacking under limits.
 
-Runs in the child that opens the archive. No member may leave the folder, be a link, or grow beyond
-what the archive may hold; what it says about its sizes is not believed but counted.
+Runs in the child that opens the archive. No member may leave the folder, be a link, or grow beyond what
+``limits.current()`` allow; what an archive says about its sizes is not believed but counted. A tar is read once,
+from its beginning: packed ones of some gigabytes are not gone through twice.
 """
 
 from __future__ import annotations
 
+import gzip
+import shutil
 import stat
 import tarfile
 import zipfile
@@ -14,14 +17,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, NamedTuple, Protocol, cast
 
 from geodata import limits
-from geodata.errors import UnreadableFile
+from geodata.errors import UnreadableFile, WorkError
 from geodata.limits import FileLimits
 
-_CHUNK = 1 << 20
-_SMALL = 16 << 20
+CHUNK = 4 * 1024**2
+SMALL_BYTES = 16 * 1024**2
+"""An archive may unpack to so much, however small it is."""
+MOST_PADDING = 64 * 1024**2
+"""Bytes after the last member of a tar."""
+MAX_DEPTH, MAX_NAME = 12, 200
+"""Folders in folders, and characters of one name."""
 _THEIRS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError,
            ValueError, KeyError)  # fmt: skip
 
@@ -32,6 +40,12 @@ class Member:
 
     name: str
     size: int
+
+
+class _Entry(NamedTuple):
+    name: str
+    size: int
+    open: Callable[[], IO[bytes] | None]
 
 
 def kind_of(path: Path) -> str | None:
@@ -47,103 +61,164 @@ def kind_of(path: Path) -> str | None:
     return "7z" if head.startswith(b"7z\xbc\xaf\x27\x1c") else None
 
 
-def members(path: Path, bounds: FileLimits | None = None) -> tuple[Member, ...]:
+def members(path: Path, allowed: FileLimits | None = None) -> tuple[Member, ...]:
     """The files inside, folders and the litter of file managers left out.
 
     Raises: UnreadableFile for a damaged, locked or oversized archive, for a link, and for a name that leads out.
     """
-    with _opened(path) as archive:
-        return tuple(Member(name, size) for name, size, _ in _listed(path, archive, bounds or limits.current()))
+    allowed = allowed or limits.current()
+    found, left = [], _most(path, allowed)
+    with _told(path, path):
+        for entry in _entries(path, path, allowed):
+            left -= entry.size
+            if left < 0:
+                raise _too_large(path)
+            found.append(Member(entry.name, entry.size))
+    return tuple(found)
 
 
 def unpack(
-    path: Path, folder: Path, wanted: Callable[[str], bool] = lambda name: True, bounds: FileLimits | None = None
+    path: Path,
+    folder: Path,
+    wanted: Callable[[str], bool] = lambda name: True,
+    about: object = None,
+    progress: Callable[[float], None] | None = None,
 ) -> list[Path]:
-    """Write the ``wanted`` members below ``folder``, under their names; the files written.
+    """Write the ``wanted`` members below ``folder``, under their names; the files written. about: how errors name it.
 
-    Raises: UnreadableFile as ``members`` does, and for one that unpacks to more than it said.
+    Raises: UnreadableFile as ``members`` does, and for one that unpacks to another size than it said; WorkError
+    where the disk is full.
     """
+    about, allowed = about or path, limits.current()
     written: list[Path] = []
-    with _opened(path) as archive:
-        for name, size, entry in list(_listed(path, archive, bounds or limits.current())):
-            if not wanted(name):
+    packed, whole = path.stat().st_size, _most(path, allowed)
+    left = whole
+    with _told(path, about):
+        for entry in _entries(path, about, allowed):
+            if not wanted(entry.name):
                 continue
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with _stream(archive, entry) as source, target.open("xb") as sink:
-                _copy(source, sink, size, path)
+            if entry.size > left:
+                raise _too_large(about)
+            target = folder / entry.name
+            left -= _written(entry, target, about)
             written.append(target)
+            if progress:  # images shrink to about half
+                progress(min(1.0, (whole - left) / max(2 * packed, 1)))
     return written
 
 
+def unpack_kinds(
+    about: str, path: str, folder: str, kinds: tuple[str, ...], progress: Callable[[float], None] | None = None
+) -> None:
+    """``unpack`` of the files whose names end so, and of none that is hidden: for the child."""
+
+    def wanted(name: str) -> bool:
+        return name.lower().endswith(kinds) and not any(part.startswith(".") for part in name.split("/"))
+
+    unpack(Path(path), Path(folder), wanted, about, progress)
+
+
+def _most(path: Path, allowed: FileLimits) -> int:
+    """Bytes to which it may unpack."""
+    return min(int(allowed.unpacked_gb * 1024**3), max(SMALL_BYTES, allowed.ratio * path.stat().st_size))
+
+
+def _too_large(about: object) -> UnreadableFile:
+    return UnreadableFile(
+        "{path}: unpacks to more than [limits] unpacked_gb and ratio allow; unpack it yourself if you trust it.",
+        path=about,
+    )
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    kind = kind_of(path)
+def _told(path: Path, about: object) -> Iterator[None]:
+    """What the libraries raise, in one sentence."""
+    if kind_of(path) not in ("zip", "tar"):
+        raise UnreadableFile("{path}: is no zip or tar archive; pack it as one, or unpack it.", path=about)
     try:
-        if kind == "zip":
-            with zipfile.ZipFile(path) as archive:
-                yield archive
-        elif kind == "tar":
-            with tarfile.open(path, "r:*") as archive:
-                yield archive
-        else:
-            raise UnreadableFile("{path}: is no zip or tar archive; pack it as one, or unpack it.", path=path)
-    except UnreadableFile:
+        yield
+    except (UnreadableFile, WorkError):
         raise
     except _THEIRS as error:
         raise UnreadableFile(
             "{path}: the archive cannot be read ({error}); get a whole copy.",
-            path=path,
+            path=about,
             error=" ".join(str(error).split())[:120] or type(error).__name__,
         ) from None
 
 
-def _listed(path: Path, archive: Any, bounds: FileLimits) -> Iterator[tuple[str, int, Any]]:
+def _entries(path: Path, about: object, allowed: FileLimits) -> Iterator[_Entry]:
+    """Its files, one after another; each must be read before the next is asked for."""
     seen: set[str] = set()
-    total, limit = 0, min(int(bounds.unpacked_gb * 2**30), max(path.stat().st_size * bounds.ratio, _SMALL))
-    for n, (name, size, entry) in enumerate(_entries(path, archive)):
-        if n >= bounds.members:
+    source = _zip(path, about) if kind_of(path) == "zip" else _tar(path, about)
+    for count, entry in enumerate(source, start=1):
+        if count > allowed.members:
             raise UnreadableFile(
-                "{path}: holds more than {limit} members; pack only the delivery.", path=path, limit=bounds.members
+                "{path}: holds more than {limit} members; pack only the delivery.", path=about, limit=allowed.members
             )
-        if name is None:
-            continue
-        safe = _safe(path, name)
-        if safe.casefold() in seen:
-            raise UnreadableFile("{path}: holds {name} twice; pack it anew.", path=path, name=safe)
-        seen.add(safe.casefold())
-        total += size
-        if total > limit:
-            raise UnreadableFile(
-                "{path}: unpacks to more than {limit} GB, {ratio} times its size; unpack it yourself if you trust it.",
-                path=path,
-                limit=f"{limit / 2**30:.2g}",
-                ratio=max(1, total // max(path.stat().st_size, 1)),
-            )
-        if not _litter(safe):
-            yield safe, size, entry
+        name = _safe(about, entry.name)
+        if name.casefold() in seen:
+            raise UnreadableFile("{path}: holds {name} twice; pack it anew.", path=about, name=name[:80])
+        seen.add(name.casefold())
+        if not _litter(name):
+            yield entry._replace(name=name)
 
 
-def _entries(path: Path, archive: Any) -> Iterator[tuple[str | None, int, Any]]:
-    """(name or None for a folder, size, entry) of every member."""
-    if isinstance(archive, zipfile.ZipFile):
+def _zip(path: Path, about: object) -> Iterator[_Entry]:
+    with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
-            mode = info.external_attr >> 16
-            if stat.S_ISLNK(mode):
-                raise _link(path, info.filename)
+            if stat.S_ISLNK(info.external_attr >> 16):
+                raise _link(about, info.filename)
             if info.flag_bits & 0x1:
-                raise UnreadableFile("{path}: is locked with a password; unpack it yourself.", path=path)
-            yield None if info.is_dir() else _zip_name(info), info.file_size, info
-        return
-    for entry in archive:
-        if entry.issym() or entry.islnk() or not (entry.isfile() or entry.isdir()):
-            raise _link(path, entry.name)
-        yield None if entry.isdir() else entry.name, entry.size, entry
+                raise UnreadableFile("{path}: is locked with a password; unpack it yourself.", path=about)
+            if not info.is_dir():
+                yield _Entry(_zip_name(info), info.file_size, lambda info=info: archive.open(info))  # type: ignore[misc]
 
 
-def _link(path: Path, name: str) -> UnreadableFile:
+def _tar(path: Path, about: object) -> Iterator[_Entry]:
+    with path.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+        stream = _Tail(gzip.GzipFile(fileobj=raw) if packed else raw)
+        with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|") as archive:
+            for entry in archive:
+                if not (entry.isreg() or entry.isdir()):
+                    raise _link(about, entry.name)
+                if not entry.isdir():
+                    yield _Entry(entry.name, entry.size, lambda entry=entry: archive.extractfile(entry))  # type: ignore[misc]
+        stream.check_end()
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class _Tail:
+    """A stream that knows how it ended: an incomplete archive may break off just between two members."""
+
+    def __init__(self, stream: _Readable) -> None:
+        self._stream = stream
+        self._last = b""
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        self._last = (self._last + data)[-tarfile.BLOCKSIZE :]
+        return data
+
+    def check_end(self) -> None:
+        """Raises: tarfile.ReadError unless what ended the archive were empty blocks; EOFError by gzip."""
+        for _ in range(MOST_PADDING // CHUNK):
+            if not self.read(CHUNK):
+                break
+        if self._last != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("no end")
+
+
+def _link(about: object, name: str) -> UnreadableFile:
     return UnreadableFile(
-        "{path}: {name} in it is a link, which is never followed; pack the file itself.", path=path, name=name[:80]
+        "{path}: {name} in it is a link or device, which is never followed; pack the file itself.",
+        path=about,
+        name=_shown(name),
     )
 
 
@@ -160,14 +235,21 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
     return info.filename
 
 
-def _safe(path: Path, name: str) -> str:
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    out = not parts or any(part in ("..", "/") or ":" in part for part in parts)
-    if out or len(name) > 1000 or any(ord(c) < 32 for c in name):
+def _safe(about: object, name: str) -> str:
+    """The path of a member, each part a plain name."""
+    parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part != "."]
+    plain = all(part.isprintable() and not set(part) & set('<>:"|?*') and len(part) <= MAX_NAME for part in parts)
+    if not parts or len(parts) > MAX_DEPTH or not plain or any(part in ("..", "/") for part in parts):
         raise UnreadableFile(
-            "{path}: a name in it leads out of the archive ({name}); pack it anew.", path=path, name=name[:80]
+            "{path}: a name in it leads out of the archive or is none ({name}); pack it anew.",
+            path=about,
+            name=_shown(name),
         )
-    return "/".join(part for part in parts if part != ".")
+    return "/".join(parts)
+
+
+def _shown(name: str) -> str:
+    return "".join(c if c.isprintable() else "�" for c in name)[:80]
 
 
 def _litter(name: str) -> bool:
@@ -176,19 +258,19 @@ def _litter(name: str) -> bool:
     return "__MACOSX" in parts or parts[-1].startswith("._") or parts[-1].lower() in (".ds_store", "thumbs.db")
 
 
-@contextmanager
-def _stream(archive: Any, entry: Any) -> Iterator[IO[bytes]]:
-    source = archive.open(entry) if isinstance(archive, zipfile.ZipFile) else archive.extractfile(entry)
-    with source:
-        yield source
-
-
-def _copy(source: IO[bytes], sink: IO[bytes], size: int, path: Path) -> None:
-    left = size
-    while block := source.read(_CHUNK):
-        left -= len(block)
-        if left < 0:
-            break
-        sink.write(block)
-    if left:
-        raise UnreadableFile("{path}: the archive is damaged; get a whole copy.", path=path)
+def _written(entry: _Entry, target: Path, about: object) -> int:
+    """Bytes copied: as many as it said."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(target.parent).free < entry.size:
+        raise WorkError("{path}: there is no room on the disk to unpack it; make room and add it again.", path=about)
+    source, size = entry.open(), 0
+    if source is None:
+        return 0
+    with source, target.open("xb") as sink:
+        while size <= entry.size and (block := source.read(CHUNK)):
+            size += len(block)
+            if size <= entry.size:
+                sink.write(block)
+    if size != entry.size:
+        raise UnreadableFile("{path}: the archive is damaged; get a whole copy.", path=about)
+    return size

@@ -24,7 +24,8 @@ from odc.geo.geobox import GeoBox
 
 from geodata import bandroles, gridfile, identify, imagefile, safe, stac
 from geodata.atomic import replacing_folder, write_bytes
-from geodata.delivery import archive, kept, recognise
+from geodata.delivery import kept, recognise
+from geodata.delivery.bundle import PACKED, UNPACKED
 from geodata.delivery.model import Delivery
 from geodata.delivery.plan import files_used, plan
 from geodata.digest import sha256
@@ -194,11 +195,19 @@ class Catalog:
     @contextmanager
     def _at_hand(self, about: str, path: Path, tell: Callable[[float], None]) -> Iterator[Path]:
         """``path``, or the folder to which it was unpacked for the time being."""
-        if not archive.is_archive(path):
+        if not (path.is_file() and path.name.lower().endswith(PACKED)):
             yield path
             return
         with self._aside() as folder:
-            archive.unpacked(about, path, folder, lambda share: tell(0.1 * share))
+            safe.in_child(
+                "geodata.archive:unpack_kinds",
+                str(about),
+                str(path),
+                str(folder),
+                UNPACKED,
+                about=about,
+                progress=lambda share: tell(0.1 * share),
+            )
             try:
                 yield folder
             except GengXunError as error:  # told of as the user knows it

@@ -14,6 +14,8 @@ MAX_FILES = 20_000
 MAX_DEPTH = 12
 IMAGES = (".tif", ".tiff", ".jp2")
 PACKED = (".tar.gz", ".tgz", ".tar", ".zip")
+UNPACKED = (*IMAGES, ".xml", ".json", ".txt", ".rpb", ".jpg", ".jpeg", ".png", ".prj", ".tfw", ".safe")
+"""Ends of names of the files that are taken out of an archive."""
 BEGINNING = 16
 """Characters that the names of one delivery's files have in common, at least."""
 TELLING = (".xml", ".rpb", "_mtl.txt", "_mtl.json", "_rpc.txt", ".json", ".safe")
