@@ -249,7 +249,7 @@ def test_a_delivery_is_tied_below_a_pixel_sharpened_and_says_so(ground, tmp_path
     with rasterio.open(folder / "data.tif") as dataset:
         off = l1a.found_marks(dataset.read(1), dataset.transform, WORLD)
     assert np.sqrt((off**2).sum(axis=1).mean()) < 0.6  # metres; 1.5 pixels would be 3
-    assert {file.name for file in folder.iterdir()} == {"item.json", "data.tif", "rpc.rpb", "rpc-2.rpb"}
+    assert {file.name for file in folder.iterdir()} == {"item.json", "data.tif", "quality.tif", "rpc.rpb", "rpc-2.rpb"}
     properties = json.loads((folder / "item.json").read_bytes())["properties"]
     assert "left aside" not in ran.err
     record = properties["gengxun:ortho"]
