@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -164,6 +165,16 @@ def _serve(pipe: Connection) -> None:
         pipe.send(answer)
 
 
+def _reach(address: str) -> None:
+    """Raises: OSError, ValueError where nothing listens. Asked first: a client that could not connect stays half open,
+    and when it is collected in a bad moment, it holds up the next one for good."""
+    from distributed.comm import parse_address, parse_host_port
+
+    scheme, place = parse_address(address)
+    if scheme in ("tcp", "tls"):
+        socket.create_connection(parse_host_port(place), timeout=CONNECT_S).close()
+
+
 class Cluster:
     """A running Dask cluster. Its scheduler gives the work of a lost worker to another by itself."""
 
@@ -176,6 +187,7 @@ class Cluster:
             ) from None
         self._address = address
         try:
+            _reach(address)
             self._client = Client(address, timeout=CONNECT_S, set_as_default=False)
         except (OSError, ValueError) as error:
             raise InputError(

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import fields as fields_of
 from pathlib import Path
@@ -109,14 +110,21 @@ def test_what_travels_is_enough_for_patches_spectra_and_statistics(pair) -> None
         assert told(changes.trace(sent, model, before.geobox, **ids)) == told(whole)
 
 
+def kill_the_first() -> None:
+    """As soon as it is there: it has its work, and has not given it back."""
+    while not (workers := multiprocessing.active_children()):
+        os.sched_yield()
+    os.kill(workers[0].pid, signal.SIGKILL)
+
+
 def test_two_processes_give_the_same_and_one_that_is_killed_is_replaced(pair, model, caplog) -> None:
     before, after = pair
     here = list(scored(before, after, model))
-    there = spread.strips(before, after, model, Workers(2))
-    first = next(there)
-    for worker in multiprocessing.active_children():
-        os.kill(worker.pid, signal.SIGKILL)
-    assert same([first, *there], here)
+    killer = threading.Thread(target=kill_the_first, daemon=True)
+    killer.start()
+    there = list(spread.strips(before, after, model, Workers(2)))
+    killer.join()
+    assert same(there, here)
     assert "a worker failed" in caplog.text
 
 
