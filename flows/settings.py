@@ -109,7 +109,7 @@ unpacked_gb = 64.0          # 压缩包解开后; an archive unpacked
 ratio = 200                 # 以及是自身大小的几倍; and how many times its own size
 seconds = 7200              # 读一个文件的子进程; of the process that reads one file
 memory_gb = 6.0
-drivers = []                # 另外允许的 GDAL 驱动，只在子进程里打开; more GDAL drivers, opened in the child only
+drivers = []                # 影像另外允许的 GDAL 驱动，只在子进程里打开; more GDAL drivers for images, in a child
 
 [prefect]
 api_url = ""                # a running Prefect server; empty: a temporary one on this machine

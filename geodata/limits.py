@@ -17,7 +17,7 @@ class FileLimits:
     """pixels: of one band. block_mb: of one block of an image, all bands. bands. photo_pixels: of a photo.
     features, vertices: of a layer; vertices_each: of one of its shapes. columns, layers: of a vector file.
     text_kb: of one text. nesting: of JSON and XML. members, unpacked_gb, ratio: of an archive, the last times
-    its own size. seconds, memory_gb: of one child process. drivers: of GDAL, opened besides those of ours."""
+    its own size. seconds, memory_gb: of one child process. drivers: of GDAL for images, opened besides ours."""
 
     pixels: int = 4_000_000_000
     block_mb: int = 256
